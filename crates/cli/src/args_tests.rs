@@ -1,0 +1,86 @@
+//! Tests of the command line's grammar. Deliberately no command is run.
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+fn refused(line: &str) -> ErrorKind {
+    let error = parse(line).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.kind()
+}
+
+#[test]
+fn the_tree_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn everything_has_help() {
+    fn walk(command: &clap::Command) {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let name = format!("{} {}", command.get_name(), arg.get_id());
+            assert!(arg.get_help().is_some(), "{name}");
+        }
+        command.get_subcommands().for_each(walk);
+    }
+    walk(&Cli::command());
+}
+
+#[test]
+fn the_token_is_not_shown() {
+    let cli = parse("valutai auth whoami --token abc").expect("parses");
+    assert!(!format!("{cli:?}").contains("abc"));
+    assert_eq!(cli.global.token.expect("given").reveal(), "abc");
+}
+
+#[test]
+fn commands_of_the_manual_parse() {
+    for line in [
+        "valutai auth sign-up --email a@b.example --organization Acme --password-stdin",
+        "valutai auth sign-in --email a@b.example",
+        "valutai -o json auth whoami",
+        "valutai auth sessions -o json",
+        "valutai team add --email a@b.example --role analyst --password-stdin",
+        "valutai audit list --page-size 10",
+        "valutai datasets import q.csv --name N --map outcome=Status --ignore Notes --dry-run",
+        "valutai datasets import q.csv --map list_price=List=Price --wait",
+        "valutai datasets delete some-id --yes",
+        "valutai models train --dataset d --seed 7 --wait",
+        "valutai models promote m --reason better",
+        "valutai predict q.csv --out p.csv --model m",
+        "valutai predict --field price=10 --field region=West",
+        "valutai predictions watch --cursor 0 --count 3",
+        "valutai reports generate --model m --html r.html",
+        "valutai sample --rows 100 --seed 1 --out q.csv --truth t.csv --until 2026-01-31",
+    ] {
+        if let Err(error) = parse(line) {
+            panic!("{line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn misuse_is_refused() {
+    assert_eq!(
+        refused("valutai predict"),
+        ErrorKind::MissingRequiredArgument
+    );
+    assert_eq!(
+        refused("valutai predict q.csv --field a=b"),
+        ErrorKind::ArgumentConflict
+    );
+    refused("valutai predict --field a=b --out p.csv");
+    refused("valutai predict --field nothing");
+    refused("valutai datasets import q.csv --map colour=Red");
+    refused("valutai datasets import q.csv --dry-run --wait");
+    refused("valutai team add --email a@b.example --role king");
+    refused("valutai predictions list --page-size 0");
+    refused("valutai -o xml auth whoami");
+    refused("valutai sample --rows 0 --out q.csv");
+}

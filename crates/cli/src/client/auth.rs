@@ -1,0 +1,263 @@
+//! `valutai auth`: accounts and sessions. Deliberately no password on the command line.
+
+use std::io::BufRead;
+
+use clap::{Args, Subcommand};
+use proto::{
+    access::role_name,
+    auth::{
+        Identity, ListSessionsRequest, SignInRequest, SignInResponse, SignOutRequest,
+        SignOutResponse, SignUpRequest, SignUpResponse, WhoAmIRequest,
+    },
+};
+use tonic::Code;
+
+use super::{Connection, Credentials, present};
+use crate::{
+    args::{Global, Secret},
+    error::{Error, Result},
+    output,
+    table::{Table, print_facts},
+    text::moment,
+};
+
+/// Commands of `valutai auth`.
+#[derive(Debug, Subcommand)]
+pub enum AuthCommand {
+    /// Create an account and an organisation that you own, and sign in
+    SignUp {
+        /// Your e-mail address
+        #[arg(long)]
+        email: String,
+        /// Name of the organisation to create
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Open a session and keep its token on this machine
+    SignIn {
+        /// Your e-mail address
+        #[arg(long)]
+        email: String,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// End the session and forget its token
+    SignOut,
+    /// Tell who is signed in
+    Whoami,
+    /// List your open sessions
+    Sessions,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PasswordArgs {
+    /// Read the password from the first line of the standard input instead of asking
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+impl PasswordArgs {
+    /// Reads the password; a new one is asked for twice.
+    ///
+    /// # Errors
+    /// Where there is nobody to ask, or the two differ.
+    pub fn read(self, is_new: bool) -> Result<Secret> {
+        if self.password_stdin {
+            let mut line = String::new();
+            std::io::stdin()
+                .lock()
+                .read_line(&mut line)
+                .map_err(Error::file("standard input"))?;
+            return password(line.trim_end_matches(['\r', '\n']));
+        }
+        let first = ask("Password: ")?;
+        if is_new && ask("The same again: ")? != first {
+            return Err(Error::Failed("the two passwords differ: try again".into()));
+        }
+        password(&first)
+    }
+}
+
+fn ask(prompt: &str) -> Result<String> {
+    rpassword::prompt_password(prompt).map_err(|_| {
+        Error::Misuse("there is no terminal to ask for a password: use --password-stdin".into())
+    })
+}
+
+fn password(text: &str) -> Result<Secret> {
+    if text.is_empty() {
+        return Err(Error::Failed("the password is empty".into()));
+    }
+    Ok(Secret::verbatim(text))
+}
+
+/// Creates an account with its organisation.
+///
+/// # Errors
+/// What the server refused it with.
+pub async fn sign_up(
+    connection: &Connection,
+    email: &str,
+    organization: &str,
+    password: &Secret,
+) -> Result<SignUpResponse> {
+    let request = connection.request(SignUpRequest {
+        email: email.to_owned(),
+        password: password.reveal().to_owned(),
+        organization_name: organization.to_owned(),
+    });
+    Ok(connection.auth().sign_up(request).await?.into_inner())
+}
+
+/// Opens a session.
+///
+/// # Errors
+/// What the server refused it with.
+pub async fn sign_in(
+    connection: &Connection,
+    email: &str,
+    password: &Secret,
+) -> Result<SignInResponse> {
+    let request = connection.request(SignInRequest {
+        email: email.to_owned(),
+        password: password.reveal().to_owned(),
+    });
+    match connection.auth().sign_in(request).await {
+        Ok(reply) => Ok(reply.into_inner()),
+        Err(status) if status.code() == Code::Unauthenticated => Err(Error::refused(
+            &status,
+            "check both, or sign up with `valutai auth sign-up`",
+        )),
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// Ends the calling session; one that has ended already is ended.
+///
+/// # Errors
+/// What the server refused it with.
+pub async fn sign_out(connection: &Connection) -> Result<SignOutResponse> {
+    let request = connection.request(SignOutRequest {});
+    match connection.auth().sign_out(request).await {
+        Ok(reply) => Ok(reply.into_inner()),
+        Err(status) if status.code() == Code::Unauthenticated => Ok(SignOutResponse {}),
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// Runs a command of `valutai auth`.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub async fn run(command: AuthCommand, global: &Global) -> Result<()> {
+    match command {
+        AuthCommand::SignUp {
+            email,
+            organization,
+            password,
+        } => run_sign_up(global, &email, &organization, password).await,
+        AuthCommand::SignIn { email, password } => run_sign_in(global, &email, password).await,
+        AuthCommand::SignOut => run_sign_out(global).await,
+        AuthCommand::Whoami => run_whoami(global).await,
+        AuthCommand::Sessions => run_sessions(global).await,
+    }
+}
+
+async fn anonymous(global: &Global) -> Result<Connection> {
+    Connection::connect(&global.endpoint, None, global.timeout()).await
+}
+
+async fn run_sign_up(
+    global: &Global,
+    email: &str,
+    organization: &str,
+    password: PasswordArgs,
+) -> Result<()> {
+    let store = Credentials::locate(global)?;
+    let connection = anonymous(global).await?;
+    let reply = sign_up(&connection, email, organization, &password.read(true)?).await?;
+    store.store(&global.endpoint, email, &reply.token)?;
+    output::reply(global.output, &reply, |out| {
+        print_facts(
+            out,
+            &[
+                ("signed up", email.to_owned()),
+                ("user", reply.id.clone()),
+                ("organisation", organization.to_owned()),
+                ("organisation id", reply.organization_id.clone()),
+                ("session ends", moment(reply.expires_at.as_ref())),
+            ],
+        )
+    })
+}
+
+async fn run_sign_in(global: &Global, email: &str, password: PasswordArgs) -> Result<()> {
+    let store = Credentials::locate(global)?;
+    let connection = anonymous(global).await?;
+    let reply = sign_in(&connection, email, &password.read(false)?).await?;
+    store.store(&global.endpoint, email, &reply.token)?;
+    output::reply(global.output, &reply, |out| {
+        let mut facts = reply.identity.as_ref().map(identity).unwrap_or_default();
+        facts.push(("session ends", moment(reply.expires_at.as_ref())));
+        print_facts(out, &facts)
+    })
+}
+
+async fn run_sign_out(global: &Global) -> Result<()> {
+    let Some(token) = super::token(global)? else {
+        return Err(Error::Credentials(format!(
+            "nobody is signed in at {}",
+            global.endpoint
+        )));
+    };
+    let connection =
+        Connection::connect(&global.endpoint, Some(&token), global.timeout()).await?;
+    let reply = sign_out(&connection).await?;
+    Credentials::locate(global)?.forget(&global.endpoint, &token)?;
+    output::reply(global.output, &reply, |out| writeln!(out, "signed out"))
+}
+
+async fn run_whoami(global: &Global) -> Result<()> {
+    let connection = super::connect(global).await?;
+    let request = connection.request(WhoAmIRequest {});
+    let reply = connection.auth().who_am_i(request).await?.into_inner();
+    let who = present(reply.identity.as_ref(), "identity")?;
+    output::reply(global.output, &reply, |out| print_facts(out, &identity(who)))
+}
+
+async fn run_sessions(global: &Global) -> Result<()> {
+    let connection = super::connect(global).await?;
+    let request = connection.request(ListSessionsRequest {});
+    let reply = connection.auth().list_sessions(request).await?.into_inner();
+    output::reply(global.output, &reply, |out| {
+        let mut table = Table::new()
+            .left("id")
+            .left("opened")
+            .left("ends")
+            .left("this one");
+        for session in &reply.sessions {
+            table.row([
+                session.id.as_str(),
+                &moment(session.created_at.as_ref()),
+                &moment(session.expires_at.as_ref()),
+                if session.current { "yes" } else { "" },
+            ]);
+        }
+        table.print(out)
+    })
+}
+
+fn identity(who: &Identity) -> Vec<(&'static str, String)> {
+    vec![
+        ("e-mail", who.email.clone()),
+        ("role", role_name(who.role()).to_owned()),
+        ("user", who.user_id.clone()),
+        ("organisation", who.organization_name.clone()),
+        ("organisation id", who.organization_id.clone()),
+    ]
+}

@@ -1,0 +1,108 @@
+//! The commands that talk to a gateway, one group a file. Deliberately thin: a command reads its
+//! options, calls a function that others can call too, and prints the reply.
+
+use clap::Subcommand;
+
+use crate::{
+    args::Global,
+    error::{Error, Result},
+};
+
+pub mod annotate;
+pub mod auth;
+pub mod connection;
+pub mod credentials;
+pub mod datasets;
+pub mod models;
+pub mod predict;
+pub mod predict_file;
+pub mod predictions;
+pub mod quotes;
+pub mod reports;
+pub mod show;
+pub mod team;
+pub mod wait;
+
+pub use connection::Connection;
+pub use credentials::Credentials;
+
+/// Commands that talk to a gateway.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Sign up, sign in, sign out, and look at your sessions
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// Look at your team and add to it
+    #[command(subcommand)]
+    Team(team::TeamCommand),
+    /// Read the record of everything that was done
+    #[command(subcommand)]
+    Audit(team::AuditCommand),
+    /// Import quote histories and look at them
+    #[command(subcommand)]
+    Datasets(datasets::DatasetsCommand),
+    /// Train models and look at them
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Predict one quote, or all quotes of a CSV file
+    Predict(predict::PredictArgs),
+    /// Read past predictions, or watch them being made
+    #[command(subcommand)]
+    Predictions(predictions::PredictionsCommand),
+    /// Generate reports and read them
+    #[command(subcommand)]
+    Reports(reports::ReportsCommand),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
+    match command {
+        ClientCommand::Auth(command) => auth::run(command, &global).await,
+        ClientCommand::Team(command) => team::run(command, &global).await,
+        ClientCommand::Audit(command) => team::run_audit(command, &global).await,
+        ClientCommand::Datasets(command) => datasets::run(command, &global).await,
+        ClientCommand::Models(command) => models::run(command, &global).await,
+        ClientCommand::Predict(args) => predict::run(args, &global).await,
+        ClientCommand::Predictions(command) => predictions::run(command, &global).await,
+        ClientCommand::Reports(command) => reports::run(command, &global).await,
+    }
+}
+
+/// Connects as the user whose token was given or is stored.
+///
+/// # Errors
+/// Where there is no token, or nobody answers.
+pub async fn connect(global: &Global) -> Result<Connection> {
+    let token = token(global)?.ok_or_else(|| {
+        Error::Credentials(format!(
+            "nobody is signed in at {}: run `valutai auth sign-in --email YOU` or set VALUTAI_TOKEN",
+            global.endpoint
+        ))
+    })?;
+    Connection::connect(&global.endpoint, Some(&token), global.timeout()).await
+}
+
+fn token(global: &Global) -> Result<Option<String>> {
+    match &global.token {
+        Some(token) if !token.reveal().is_empty() => Ok(Some(token.reveal().to_owned())),
+        _ => Credentials::locate(global)?.token(&global.endpoint),
+    }
+}
+
+/// Tells on the standard error where a list goes on.
+pub fn tell_next_page(token: &str) {
+    if !token.is_empty() {
+        eprintln!("there are more: go on with --page-token {token}");
+    }
+}
+
+/// Takes a part out of a reply that must have it.
+///
+/// # Errors
+/// Where the server left it out.
+pub fn present<T>(part: Option<T>, what: &str) -> Result<T> {
+    part.ok_or_else(|| Error::Failed(format!("the server's reply lacks its {what}")))
+}

@@ -1,0 +1,264 @@
+//! Predicts all quotes of a CSV file through one stream, with bounded memory: a thread reads, the
+//! stream carries, and each answer meets the row it belongs to. Deliberately no batches: the
+//! gateway cuts them.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use proto::prediction::{PredictManyRequest, PredictManyResponse, Prediction};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Connection,
+    annotate::{Annotator, COLUMNS},
+    connect, predict, present,
+    quotes::{Header, QuoteFile, Row},
+    show,
+};
+use crate::{
+    args::Global,
+    error::{Error, Result},
+    files::NewFile,
+    output::{self, Format},
+    progress,
+    text::{clean, count, percent, shorten},
+};
+
+// More than the gateway keeps in flight, or rows that wait here would hold up its batches.
+const ROWS_IN_FLIGHT: usize = 8192;
+const REQUESTS_AHEAD: usize = 64;
+const LONGEST_REF: usize = 200;
+
+/// What to predict.
+#[derive(Debug, Clone)]
+pub struct FileJob {
+    /// Id of the model; the promoted one where empty.
+    pub model_id: String,
+    /// The CSV file.
+    pub file: PathBuf,
+    /// Column that names the quotes; `quote_id` where there is one.
+    pub ref_column: Option<String>,
+}
+
+/// Reads the header only, so that what is wrong with it is told before anything is sent.
+///
+/// # Errors
+/// Where the file cannot be read or its header does not serve.
+pub fn check(job: &FileJob, adds_columns: bool) -> Result<Header> {
+    let header = QuoteFile::open(&job.file)?.header().clone();
+    if let Some(wanted) = &job.ref_column
+        && !header.columns.contains(wanted)
+    {
+        let problem = format!("there is no column {wanted:?}: correct --ref-column");
+        return Err(Error::content(&job.file, problem));
+    }
+    let taken = COLUMNS
+        .iter()
+        .find(|name| header.columns.iter().any(|column| column == *name));
+    match taken {
+        Some(name) if adds_columns => Err(Error::content(
+            &job.file,
+            format!("there is a column {name} already, which would be added: remove it first"),
+        )),
+        _ => Ok(header),
+    }
+}
+
+/// Predicts a file's rows in their order; `each` takes every row's bytes with its answer. Answers
+/// how many rows there were.
+///
+/// # Errors
+/// Where the file cannot be read, the server refuses, or `each` does.
+pub async fn stream(
+    connection: &Connection,
+    job: &FileJob,
+    mut each: impl FnMut(&[u8], &PredictManyResponse) -> Result<()>,
+) -> Result<u64> {
+    let (rows, mut waiting) = mpsc::channel(ROWS_IN_FLIGHT);
+    let (requests, outgoing) = mpsc::channel(REQUESTS_AHEAD);
+    let reader = {
+        let job = job.clone();
+        tokio::task::spawn_blocking(move || {
+            let outcome = read_rows(&job, &rows, &requests);
+            // The stream must not end before a broken file is known, hence the order.
+            if let Err(error) = outcome {
+                let _ = rows.blocking_send(Err(error));
+            }
+        })
+    };
+    let outcome = async {
+        let mut answers = connection
+            .prediction()
+            .predict_many(ReceiverStream::new(outgoing))
+            .await?
+            .into_inner();
+        let mut index = 0;
+        while let Some(answer) = answers.message().await? {
+            let raw: Vec<u8> = match waiting.recv().await {
+                Some(row) => row?,
+                None => return Err(out_of_step()),
+            };
+            if answer.index != index {
+                return Err(out_of_step());
+            }
+            each(&raw, &answer)?;
+            index += 1;
+        }
+        match waiting.recv().await {
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) => Err(Error::Failed(format!(
+                "the server ended the stream after {index} rows: try again"
+            ))),
+            None => Ok(index),
+        }
+    }
+    .await;
+    // The reader ends by itself once nobody takes its rows.
+    drop(waiting);
+    let _ = reader.await;
+    outcome
+}
+
+fn out_of_step() -> Error {
+    Error::Failed("the server's answers are not in the order of the rows: report this".to_owned())
+}
+
+fn read_rows(
+    job: &FileJob,
+    rows: &mpsc::Sender<Result<Vec<u8>>>,
+    requests: &mpsc::Sender<PredictManyRequest>,
+) -> Result<()> {
+    let mut file = QuoteFile::open(&job.file)?;
+    let columns = file.header().columns.clone();
+    let ref_index = find_ref_column(&columns, job.ref_column.as_deref());
+    let mut model_id = job.model_id.clone();
+    while let Some(Row { raw, cells }) = file.next_row()? {
+        let quote_ref: String = ref_index
+            .map(|index| cells[index].chars().take(LONGEST_REF).collect())
+            .unwrap_or_default();
+        let fields = columns.iter().cloned().zip(cells);
+        let request = PredictManyRequest {
+            model_id: std::mem::take(&mut model_id),
+            quote: Some(predict::quote(&quote_ref, fields)),
+        };
+        // A closed channel means that the call has ended, and says why itself.
+        if rows.blocking_send(Ok(raw)).is_err() || requests.blocking_send(request).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn find_ref_column(columns: &[String], wanted: Option<&str>) -> Option<usize> {
+    let plain = |name: &str| name.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    match wanted {
+        Some(wanted) => columns.iter().position(|name| name == wanted),
+        None => columns
+            .iter()
+            .position(|name| matches!(plain(name).as_str(), "quote_id" | "quoteid" | "quote_ref")),
+    }
+}
+
+/// Predicts a file and writes its rows with their predictions to another, which appears whole or
+/// not at all. Answers how many rows there were.
+///
+/// # Errors
+/// Where a file cannot be read or written, or the server refuses.
+pub async fn annotate(
+    connection: &Connection,
+    job: &FileJob,
+    out: &Path,
+    bar: &ProgressBar,
+) -> Result<u64> {
+    let header = check(job, true)?;
+    let mut annotator =
+        Annotator::start(NewFile::create(out)?, &header).map_err(Error::file(out))?;
+    let rows = stream(connection, job, |raw, answer| {
+        bar.inc(raw.len() as u64 + 1);
+        let prediction = present(answer.prediction.as_ref(), "prediction")?;
+        annotator.row(raw, prediction).map_err(Error::file(out))
+    })
+    .await?;
+    annotator.into_inner().finish()?;
+    Ok(rows)
+}
+
+/// Runs `valutai predict FILE`.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub async fn run(job: &FileJob, out: Option<&Path>, global: &Global) -> Result<()> {
+    check(job, out.is_some())?;
+    let connection = connect(global).await?;
+    if let Some(out) = out {
+        let size = std::fs::metadata(&job.file).map_err(Error::file(&job.file))?;
+        let bar = progress::of_bytes(size.len(), "predicting");
+        let outcome = annotate(&connection, job, out, &bar).await;
+        bar.finish_and_clear();
+        let rows = count(outcome?);
+        eprintln!("{rows} quotes predicted, written to {}", out.display());
+        return Ok(());
+    }
+    if global.output == Format::Table {
+        output::line(&line("row", "quote", "win", "95 % interval", "evidence", "top reasons"))?;
+    }
+    stream(&connection, job, |_, answer| {
+        let prediction = present(answer.prediction.as_ref(), "prediction")?;
+        output::item(global.output, answer, |out| {
+            writeln!(out, "{}", prediction_line(answer.index + 1, prediction))
+        })
+    })
+    .await?;
+    Ok(())
+}
+
+fn prediction_line(row: u64, p: &Prediction) -> String {
+    let interval = format!(
+        "{} to {}",
+        percent(p.win_probability_low),
+        percent(p.win_probability_high)
+    );
+    line(
+        &row.to_string(),
+        &shorten(&clean(&p.quote_ref), 14),
+        &percent(p.win_probability),
+        &interval,
+        &show::evidence(p.evidence()),
+        &show::top_reasons(&p.contributions),
+    )
+}
+
+// Widths are fixed, because the rows to come are not known.
+fn line(row: &str, quote: &str, win: &str, interval: &str, evidence: &str, why: &str) -> String {
+    let line = format!("{row:>6}  {quote:<14}  {win:>7}  {interval:>18}  {evidence:<10}  ");
+    let room = crate::table::PAGE_WIDTH.saturating_sub(crate::text::width(&line));
+    let line = line + &shorten(why, room);
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_column_of_references_is_found() {
+        let columns = ["region", "Quote ID", "price"].map(str::to_owned);
+        assert_eq!(find_ref_column(&columns, None), Some(1));
+        assert_eq!(find_ref_column(&columns, Some("region")), Some(0));
+        assert_eq!(find_ref_column(&columns[2..], None), None);
+    }
+
+    #[test]
+    fn a_line_fits_a_page() {
+        let prediction = Prediction {
+            quote_ref: "a long reference of a quote".into(),
+            win_probability: 1.0,
+            win_probability_low: 0.999,
+            win_probability_high: 1.0,
+            ..Prediction::default()
+        };
+        let line = prediction_line(1_000_000, &prediction);
+        assert!(crate::text::width(&line) <= crate::table::PAGE_WIDTH, "{line}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Models: scores beside what always answering the base rate would score. Deliberately every score
+//! with its interval: a figure without one says too much.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use proto::training::{FeatureImportance, Model, Resources, ScoreIntervals, Scores};
+
+use crate::{
+    table::{PAGE_WIDTH, Table, print_facts},
+    text::{bytes, clean, count, enum_word, interval, moment, percent, score, seconds, shorten, wrap},
+};
+
+const MOST_IMPORTANCES: usize = 12;
+
+type Out<'a> = &'a mut dyn Write;
+
+/// Models in one line each.
+#[must_use]
+pub fn models(models: &[Model]) -> Table {
+    let mut table = Table::new()
+        .left("id")
+        .left("state")
+        .left("default")
+        .right("AUC-ROC")
+        .right("log loss")
+        .right("rows")
+        .left("asked for");
+    for model in models {
+        let scores = model.scores.as_ref();
+        table.row([
+            model.id.as_str(),
+            &state(model),
+            if model.champion { "yes" } else { "" },
+            &score(scores.and_then(|s| s.auc_roc)),
+            &score(scores.map(|s| s.log_loss)),
+            &count(model.row_count.into()),
+            &moment(model.created_at.as_ref()),
+        ]);
+    }
+    table
+}
+
+/// A model in full.
+///
+/// # Errors
+/// Where the writer fails.
+pub fn model(out: Out<'_>, model: &Model) -> io::Result<()> {
+    print_facts(out, &facts(model))?;
+    if let Some(found) = &model.scores {
+        writeln!(out)?;
+        scores(found).print(out)?;
+        confusion(out, found)?;
+    }
+    if !model.importances.is_empty() {
+        writeln!(out)?;
+        importances(&model.importances).print(out)?;
+        let more = model.importances.len().saturating_sub(MOST_IMPORTANCES);
+        if more > 0 {
+            writeln!(out, "and {more} more")?;
+        }
+    }
+    if !model.parameters.is_empty() {
+        writeln!(out, "\nparameters")?;
+        let sorted: BTreeMap<_, _> = model.parameters.iter().collect();
+        let facts: Vec<(&str, String)> = sorted
+            .into_iter()
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .collect();
+        print_facts(out, &facts)?;
+    }
+    if !model.notes.is_empty() {
+        writeln!(out, "\nnotes")?;
+    }
+    for note in &model.notes {
+        for (index, line) in wrap(&clean(note), PAGE_WIDTH - 2).iter().enumerate() {
+            writeln!(out, "{}{line}", if index == 0 { "- " } else { "  " })?;
+        }
+    }
+    Ok(())
+}
+
+fn facts(model: &Model) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("model", model.id.clone()),
+        ("dataset", model.dataset_id.clone()),
+        ("state", state(model)),
+    ];
+    if !model.stage.is_empty() {
+        let stage = format!("{}, {}", model.stage, percent(model.progress));
+        facts.push(("stage", stage));
+    }
+    if !model.problem.is_empty() {
+        facts.push(("problem", model.problem.clone()));
+    }
+    let yes_no = |yes| if yes { "yes" } else { "no" }.to_owned();
+    facts.push(("answers by default", yes_no(model.champion)));
+    if model.scores.is_some() {
+        facts.push(("beats the base rate", yes_no(model.beats_base_rate)));
+        facts.push((
+            "rows",
+            format!(
+                "{} learned from; scored by {} newest, learned from the {} before",
+                count(model.row_count.into()),
+                count(model.test_row_count.into()),
+                count(model.train_row_count.into())
+            ),
+        ));
+    }
+    facts.push(("asked for", moment(model.created_at.as_ref())));
+    if model.finished_at.is_some() {
+        facts.push(("finished", moment(model.finished_at.as_ref())));
+    }
+    if let Some(cost) = &model.resources {
+        facts.push(("cost", resources(cost)));
+    }
+    facts
+}
+
+fn state(model: &Model) -> String {
+    enum_word(model.state().as_str_name(), "MODEL_STATE_")
+}
+
+fn resources(cost: &Resources) -> String {
+    let mut parts = vec![seconds(cost.wall_seconds)];
+    if let Some(cpu) = cost.cpu_seconds {
+        parts.push(format!("{} of processor", seconds(cpu)));
+    }
+    if let Some(memory) = cost.peak_memory_bytes {
+        parts.push(format!("{} of memory at most", bytes(memory)));
+    }
+    parts.join(", ")
+}
+
+fn scores(scores: &Scores) -> Table {
+    let none = ScoreIntervals::default();
+    let of = scores.intervals.as_ref().unwrap_or(&none);
+    let mut table = Table::new()
+        .left("score on the test set")
+        .right("model")
+        .right("95 % interval")
+        .right("base rate")
+        .left("better is");
+    let mut row = |name: &str, value, range: Option<_>, base, better: &str| {
+        let cells = [
+            name.to_owned(),
+            score(value),
+            interval(range),
+            score(base),
+            better.to_owned(),
+        ];
+        table.row(cells);
+    };
+    row("AUC-ROC", scores.auc_roc, of.auc_roc.as_ref(), Some(0.5), "higher");
+    let base = Some(scores.base_rate_log_loss);
+    row("log loss", Some(scores.log_loss), of.log_loss.as_ref(), base, "lower");
+    let base = Some(scores.base_rate_brier);
+    row("Brier", Some(scores.brier), of.brier.as_ref(), base, "lower");
+    let calibration = Some(scores.calibration_error);
+    row("calibration error", calibration, None, None, "lower");
+    row("precision at 0.5", scores.precision, of.precision.as_ref(), None, "higher");
+    row("recall at 0.5", scores.recall, of.recall.as_ref(), None, "higher");
+    row("F1 at 0.5", scores.f1, of.f1.as_ref(), None, "higher");
+    let name = format!("F1 at {:.2}, its best", scores.best_threshold);
+    row(&name, scores.f1_at_best_threshold, None, None, "higher");
+    table
+}
+
+fn confusion(out: Out<'_>, scores: &Scores) -> io::Result<()> {
+    let Some(c) = &scores.confusion else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "at 0.5: {} of {} predicted wins were won, {} of {} predicted losses were lost",
+        c.true_positives,
+        c.true_positives + c.false_positives,
+        c.true_negatives,
+        c.true_negatives + c.false_negatives
+    )
+}
+
+fn importances(importances: &[FeatureImportance]) -> Table {
+    let mut table = Table::new()
+        .left("column")
+        .right("log loss without it")
+        .right("95 % interval")
+        .right("mean effect in log-odds");
+    for importance in importances.iter().take(MOST_IMPORTANCES) {
+        let range = importance.interval.as_ref();
+        table.row([
+            shorten(&importance.column, 30).as_str(),
+            &format!("{:+.4}", importance.permutation),
+            &range.map_or("-".to_owned(), |i| format!("{:+.4} to {:+.4}", i.low, i.high)),
+            &format!("{:.3}", importance.mean_absolute_contribution),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::common::Interval;
+
+    use super::*;
+    use crate::text::width;
+
+    #[test]
+    fn a_model_is_shown_beside_the_base_rate() {
+        let found = Model {
+            id: "m".into(),
+            state: 3,
+            scores: Some(Scores {
+                auc_roc: Some(0.81234),
+                log_loss: 0.5,
+                base_rate_log_loss: 0.67,
+                intervals: Some(ScoreIntervals {
+                    auc_roc: Some(Interval {
+                        low: 0.79,
+                        high: 0.83,
+                    }),
+                    ..ScoreIntervals::default()
+                }),
+                ..Scores::default()
+            }),
+            parameters: [("seed".to_owned(), "7".to_owned())].into(),
+            notes: vec!["note ".repeat(40)],
+            ..Model::default()
+        };
+        let mut text = Vec::new();
+        model(&mut text, &found).expect("prints");
+        let text = String::from_utf8(text).expect("is text");
+        for part in ["0.8123", "0.7900 to 0.8300", "0.6700", "seed", "ready"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(text.lines().all(|line| width(line) <= PAGE_WIDTH), "{text}");
+    }
+}

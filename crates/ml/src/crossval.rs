@@ -1,0 +1,101 @@
+//! Choosing the penalty by cross-validation on log loss, and asking whether the model beats the base rate.
+//!
+//! The encoder is fitted anew on the fitting side of every fold, so nothing of the held-back rows leaks. Deliberately
+//! the minimum of the curve, without the one-standard-error rule: the ridge path is flat enough.
+
+use crate::Error;
+use crate::encode::{Bound, Encoder};
+use crate::logistic::{Exactness, fit_path, sigmoid};
+use crate::score::{log_loss, standard_error};
+use crate::table::TrainingSet;
+
+/// Cross-validated log loss of one penalty.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PenaltyScore {
+    /// The penalty.
+    pub penalty: f64,
+    /// Mean log loss of the rows when they were held back.
+    pub log_loss: f64,
+    /// Standard error of that mean.
+    pub standard_error: f64,
+}
+
+/// What cross-validation found.
+pub(crate) struct CrossValidation {
+    pub curve: Vec<PenaltyScore>,
+    pub penalty: f64,
+    /// Log loss of the base rate of the fitting sides on the same rows.
+    pub base_log_loss: f64,
+    /// Whether the log loss is below the base rate's by more than a standard error of the difference.
+    pub beats_base_rate: bool,
+    /// Held-back probabilities under the chosen penalty, and the outcomes of those rows.
+    pub probabilities: Vec<f64>,
+    pub outcomes: Vec<bool>,
+}
+
+/// Probabilities of held-back rows, one vector per penalty, the base rate's last.
+type HeldBack = Vec<Vec<f64>>;
+
+/// Cross-validates `penalties` over `folds`; `tick` is told after every fit and may stop.
+pub(crate) fn cross_validate(
+    set: &TrainingSet,
+    folds: &[(Vec<usize>, Vec<usize>)],
+    penalties: &[f64],
+    tick: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<CrossValidation, Error> {
+    let mut pooled: HeldBack = vec![Vec::new(); penalties.len() + 1];
+    let mut outcomes = Vec::new();
+    for (fitted, held) in folds {
+        let (table, won) = set.select(fitted);
+        let (held_table, held_won) = set.select(held);
+        let encoder = Encoder::fit(&table);
+        let rows = encoder.apply(&Bound::new(&encoder, &table)?).rows;
+        let held_rows = encoder.apply(&Bound::new(&encoder, &held_table)?).rows;
+        let fits = fit_path(&rows, &won, penalties, Exactness::Comparison, tick)?;
+        for (pool, fit) in pooled.iter_mut().zip(&fits) {
+            pool.extend((0..held.len()).map(|r| sigmoid(held_rows.dot(r, &fit.weights))));
+        }
+        let base = won.iter().filter(|&&y| y).count() as f64 / won.len() as f64;
+        pooled[penalties.len()].extend(std::iter::repeat_n(base, held.len()));
+        outcomes.extend(held_won);
+    }
+    Ok(judge(pooled, outcomes, penalties))
+}
+
+fn judge(mut pooled: HeldBack, outcomes: Vec<bool>, penalties: &[f64]) -> CrossValidation {
+    let losses = |p: &[f64]| -> Vec<f64> {
+        p.iter()
+            .zip(&outcomes)
+            .map(|(&p, &y)| log_loss(p, y))
+            .collect()
+    };
+    let average = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
+    let scored = |(&penalty, p): (&f64, &Vec<f64>)| {
+        let losses = losses(p);
+        let log_loss = average(&losses);
+        PenaltyScore {
+            penalty,
+            log_loss,
+            standard_error: standard_error(&losses, log_loss),
+        }
+    };
+    let curve: Vec<PenaltyScore> = penalties.iter().zip(&pooled).map(scored).collect();
+    let best = (0..curve.len())
+        .min_by(|&a, &b| curve[a].log_loss.total_cmp(&curve[b].log_loss))
+        .unwrap_or(0);
+    let base_losses = losses(&pooled[penalties.len()]);
+    let gains: Vec<f64> = base_losses
+        .iter()
+        .zip(losses(&pooled[best]))
+        .map(|(b, l)| b - l)
+        .collect();
+    let gain = average(&gains);
+    CrossValidation {
+        penalty: penalties[best],
+        base_log_loss: average(&base_losses),
+        beats_base_rate: !gains.is_empty() && gain > standard_error(&gains, gain),
+        probabilities: std::mem::take(&mut pooled[best]),
+        curve,
+        outcomes,
+    }
+}

@@ -1,0 +1,170 @@
+//! A table seen through a model's schema: columns found by name, kinds checked, oddities named.
+//!
+//! Deliberately not an importer: a value of the wrong kind is an error, it is not converted.
+
+use super::{ColumnKind, Encoder, Origin, Seen, ratio};
+use crate::table::{MISSING_CODE, Table, Values};
+use crate::{Error, calendar};
+
+/// What is odd about a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Issue {
+    /// The table lacks the column.
+    NoColumn,
+    /// The cell is empty although training always had a value.
+    NoValue,
+    /// A category that training never saw.
+    Unseen(String),
+    /// Outside the range of training (value, smallest, largest), readable.
+    Outside(String, String, String),
+}
+
+/// A table whose columns are in schema order; `None` where the table lacks the column.
+pub(crate) struct Bound<'a> {
+    pub columns: Vec<Option<&'a Values>>,
+    pub rows: usize,
+}
+
+impl<'a> Bound<'a> {
+    /// Finds the schema's columns in `table`.
+    pub fn new(encoder: &Encoder, table: &'a Table) -> Result<Self, Error> {
+        let mut columns = Vec::with_capacity(encoder.schema.len());
+        for wanted in &encoder.schema {
+            let values = table.column(&wanted.name).map(|c| &c.values);
+            let fits = match values {
+                None => true,
+                Some(Values::Number(_)) => wanted.kind == ColumnKind::Number,
+                Some(Values::Category { .. }) => wanted.kind == ColumnKind::Category,
+                Some(Values::Date(_)) => wanted.kind == ColumnKind::Date,
+            };
+            if !fits {
+                return Err(Error::ColumnType {
+                    column: wanted.name.clone(),
+                    expected: wanted.kind.text(),
+                    found: values.map_or("nothing", Values::kind),
+                });
+            }
+            columns.push(values);
+        }
+        let rows = table.rows();
+        Ok(Self { columns, rows })
+    }
+
+    /// The number in a cell; NaN when missing, absent or not a number.
+    pub fn number(&self, column: usize, row: usize) -> f64 {
+        match self.columns[column] {
+            Some(Values::Number(v)) => v[row],
+            _ => f64::NAN,
+        }
+    }
+
+    /// The numbers of an origin, one per row; NaN where they cannot be computed.
+    pub fn numbers(&self, origin: Origin) -> Vec<f64> {
+        let all = |f: &dyn Fn(usize) -> f64| (0..self.rows).map(f).collect();
+        match origin {
+            Origin::Column(at) => match self.columns[at] {
+                Some(Values::Number(v)) => v.clone(),
+                _ => vec![f64::NAN; self.rows],
+            },
+            Origin::PriceOverList { price, list } => {
+                all(&|r| ratio(self.number(price, r), self.number(list, r)))
+            }
+            Origin::LogPriceOverList { price, list } => {
+                all(&|r| ratio(self.number(price, r), self.number(list, r)).ln())
+            }
+            Origin::Margin { price, cost } => all(&|r| {
+                let price = self.number(price, r);
+                if price > 0.0 {
+                    1.0 - self.number(cost, r) / price
+                } else {
+                    f64::NAN
+                }
+            }),
+        }
+    }
+
+    /// A cell as users would write it.
+    pub fn text(&self, column: usize, row: usize) -> String {
+        let missing = || "(missing)".to_owned();
+        match self.columns[column] {
+            Some(Values::Number(v)) if !v[row].is_nan() => number_text(v[row]),
+            Some(Values::Category { codes, levels }) if codes[row] != MISSING_CODE => {
+                levels[codes[row] as usize].clone()
+            }
+            Some(Values::Date(v)) => v[row].map_or_else(missing, calendar::text),
+            _ => missing(),
+        }
+    }
+
+    /// What is odd about the used cells of a row: (schema position, issue).
+    pub fn issues(&self, encoder: &Encoder, row: usize) -> Vec<(usize, Issue)> {
+        let used = (0..encoder.schema.len()).filter(|&c| encoder.schema[c].used);
+        used.filter_map(|c| Some((c, self.issue(encoder, c, row)?)))
+            .collect()
+    }
+
+    fn issue(&self, encoder: &Encoder, column: usize, row: usize) -> Option<Issue> {
+        let Some(values) = self.columns[column] else {
+            return Some(Issue::NoColumn);
+        };
+        let number = match values {
+            Values::Category { codes, .. } if codes[row] == MISSING_CODE => None,
+            Values::Category { codes, levels } => {
+                let level = &levels[codes[row] as usize];
+                return match &encoder.seen[column] {
+                    Seen::Levels(seen) if seen.binary_search(level).is_ok() => None,
+                    _ => Some(Issue::Unseen(level.clone())),
+                };
+            }
+            Values::Number(v) => Some(v[row]).filter(|x| !x.is_nan()),
+            Values::Date(v) => v[row].map(f64::from),
+        };
+        let Some(number) = number else {
+            let tolerated = encoder.expects_missing(column);
+            return (!tolerated).then_some(Issue::NoValue);
+        };
+        // New quotes are always later than the training data: a late date is no oddity.
+        match &encoder.seen[column] {
+            Seen::Range(low, high)
+                if !matches!(values, Values::Date(_)) && (number < *low || number > *high) =>
+            {
+                Some(Issue::Outside(
+                    number_text(number),
+                    number_text(*low),
+                    number_text(*high),
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whole numbers without decimals, others with up to four significant decimals.
+pub(crate) fn number_text(x: f64) -> String {
+    if x == x.trunc() && x.abs() < 1e15 {
+        return format!("{x:.0}");
+    }
+    let decimals = match x.abs() {
+        a if a >= 1000.0 => 2,
+        a if a >= 1.0 => 4,
+        _ => 6,
+    };
+    let text = format!("{x:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl Issue {
+    /// The oddity as a sentence about the column `name`.
+    pub fn text(&self, name: &str) -> String {
+        match self {
+            Self::NoColumn => format!("The column {name:?} is missing and was treated as unknown."),
+            Self::NoValue => {
+                format!("{name:?} has no value here, but always had one in the training data.")
+            }
+            Self::Unseen(level) => format!("{level:?} was never seen in {name:?} while training."),
+            Self::Outside(value, low, high) => {
+                format!("{name:?} is {value}, outside the trained range from {low} to {high}.")
+            }
+        }
+    }
+}

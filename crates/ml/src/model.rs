@@ -1,0 +1,202 @@
+//! A fitted model: encoder, weights, their covariance, and what is kept of the training data.
+//!
+//! Deliberately not the training procedure (see `train`) nor the file format (see `artefact`).
+
+use crate::Error;
+use crate::encode::{Bound, Encoder, SchemaColumn};
+use crate::history::PriceHistory;
+use crate::linalg::Symmetric;
+use crate::logistic::{Exactness, Fit, factor, fit_path};
+use crate::predict::Prediction;
+use crate::table::Table;
+
+/// Rows below which results are only indicative, and the same for the rarer outcome.
+const INDICATIVE_BELOW: (usize, usize) = (80, 15);
+/// Quotes of each outcome from which evidence counts as solid.
+const SOLID_FROM: usize = 200;
+/// Training rows kept to check that a stored model still computes what it did.
+const GOLDEN_ROWS: usize = 5;
+
+/// How far the data carry a statement, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// At least 200 quotes of each outcome.
+    Solid,
+    /// In between.
+    Usable,
+    /// Fewer than 80 quotes or 15 of either outcome, or a quote unlike the training data: no recommendations.
+    Indicative,
+}
+
+impl Evidence {
+    /// The tier of training data with `wins` of `rows` won.
+    #[must_use]
+    pub fn of(rows: usize, wins: usize) -> Self {
+        let rarer = wins.min(rows.saturating_sub(wins));
+        if rows < INDICATIVE_BELOW.0 || rarer < INDICATIVE_BELOW.1 {
+            Self::Indicative
+        } else if rarer >= SOLID_FROM {
+            Self::Solid
+        } else {
+            Self::Usable
+        }
+    }
+
+    /// One tier lower.
+    pub(crate) fn lowered(self) -> Self {
+        if self == Self::Solid {
+            Self::Usable
+        } else {
+            Self::Indicative
+        }
+    }
+}
+
+/// Rows and what the model said about them when it was trained: (probability, low, high).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Golden {
+    pub table: Table,
+    pub answers: Vec<[f64; 3]>,
+}
+
+/// A trained model. Made by [`crate::train`] or [`Model::from_bytes`].
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(crate) encoder: Encoder,
+    /// The intercept first.
+    pub(crate) weights: Vec<f64>,
+    /// Inverse of the penalised Hessian.
+    pub(crate) covariance: Symmetric,
+    /// Variance over the training rows of what each block adds to the log-odds.
+    pub(crate) spreads: Vec<f64>,
+    pub(crate) rows: usize,
+    pub(crate) wins: usize,
+    pub(crate) penalty: f64,
+    pub(crate) serves_base_rate: bool,
+    pub(crate) history: Option<PriceHistory>,
+    pub(crate) golden: Golden,
+}
+
+/// A model and how its fit ended.
+pub(crate) struct Built {
+    pub model: Model,
+    pub fit: Fit,
+}
+
+impl Model {
+    /// Fits encoder and weights on all rows of `table` (valid, both outcomes).
+    pub(crate) fn build(
+        table: &Table,
+        won: &[bool],
+        penalty: f64,
+        serves_base_rate: bool,
+    ) -> Result<Built, Error> {
+        let encoder = Encoder::fit(table);
+        if encoder.width < 2 {
+            return Err(Error::NoUsableColumn {
+                reason: encoder.notes.join(" "),
+            });
+        }
+        let rows = encoder.apply(&Bound::new(&encoder, table)?).rows;
+        let fits = fit_path(&rows, won, &[penalty], Exactness::Exact, &mut || Ok(()))?;
+        let fit = fits.into_iter().next().ok_or(Error::Collinear)?;
+        let covariance = factor(&rows, &fit.weights, penalty)?.inverse();
+        let mut model = Self {
+            weights: fit.weights.clone(),
+            covariance,
+            spreads: Vec::new(),
+            rows: won.len(),
+            wins: won.iter().filter(|&&y| y).count(),
+            penalty,
+            serves_base_rate,
+            history: PriceHistory::of(table, won),
+            golden: Golden::default(),
+            encoder,
+        };
+        model.spreads = model.block_spreads(&rows);
+        let step = table.rows().div_ceil(GOLDEN_ROWS);
+        let golden = table.select(&(0..table.rows()).step_by(step).collect::<Vec<_>>());
+        model.golden = Golden {
+            answers: model.answers(&golden)?,
+            table: golden,
+        };
+        Ok(Built { model, fit })
+    }
+
+    fn block_spreads(&self, rows: &crate::linalg::Sparse) -> Vec<f64> {
+        let mut block_of = vec![usize::MAX; self.encoder.width];
+        for (b, block) in self.encoder.blocks.iter().enumerate() {
+            block_of[block.start..block.start + block.width()].fill(b);
+        }
+        let blocks = self.encoder.blocks.len();
+        let (mut sums, mut squares) = (vec![0.0; blocks], vec![0.0; blocks]);
+        for row in 0..rows.rows() {
+            let mut parts = vec![0.0; blocks];
+            rows.entries(row)
+                .skip(1)
+                .for_each(|(i, v)| parts[block_of[i]] += v * self.weights[i]);
+            for (b, part) in parts.into_iter().enumerate() {
+                sums[b] += part;
+                squares[b] += part * part;
+            }
+        }
+        let count = rows.rows() as f64;
+        sums.iter()
+            .zip(&squares)
+            .map(|(s, q)| (q / count - (s / count).powi(2)).max(0.0))
+            .collect()
+    }
+
+    pub(crate) fn answers(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
+        let answer = |p: Prediction| [p.probability, p.low, p.high];
+        Ok(self.predict(table)?.into_iter().map(answer).collect())
+    }
+
+    /// The columns that the model was trained with; tables to predict need the same names and kinds.
+    #[must_use]
+    pub fn schema(&self) -> &[SchemaColumn] {
+        &self.encoder.schema
+    }
+
+    /// Rows that the model was trained on.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many of [`Model::rows`] were won.
+    #[must_use]
+    pub fn wins(&self) -> usize {
+        self.wins
+    }
+
+    /// Whether the model answers the base rate because nothing better was found.
+    #[must_use]
+    pub fn serves_base_rate(&self) -> bool {
+        self.serves_base_rate
+    }
+
+    /// The tier of evidence that the amount of training data allows.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence::of(self.rows, self.wins)
+    }
+
+    /// The penalty that the weights were fitted with.
+    #[must_use]
+    pub fn penalty(&self) -> f64 {
+        self.penalty
+    }
+
+    /// Prices and wins of the training data; `None` without a usable price column.
+    #[must_use]
+    pub fn price_history(&self) -> Option<&PriceHistory> {
+        self.history.as_ref()
+    }
+
+    /// What the encoder dropped or folded, in sentences.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.encoder.notes
+    }
+}

@@ -1,0 +1,346 @@
+//! The training procedure, from checked rows to a model and its figures.
+//!
+//! Split off the newest rows; choose the penalty by cross-validation on the others; fit on them and evaluate once on the
+//! untouched newest; refit on all rows for the model that is handed out. Deliberately one learner for now: `logistic`.
+
+use std::ops::ControlFlow;
+
+use crate::Error;
+use crate::crossval::{CrossValidation, PenaltyScore, cross_validate};
+use crate::importance::{Importance, importance};
+use crate::model::{Built, Evidence, Model};
+use crate::score::{Evaluation, best_f1_threshold, evaluate};
+use crate::split::{Split, folds, split};
+use crate::table::TrainingSet;
+
+/// Fewest rows that are accepted.
+pub const MINIMUM_ROWS: usize = 30;
+
+/// What a training run may be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainOptions {
+    /// Drives every draw; the same data, options and seed give the same bytes.
+    pub seed: u64,
+    /// L2 penalties to choose from, positive; on the scale of linfa-logistic's alpha (1 / scikit-learn's C).
+    pub penalties: Vec<f64>,
+    /// Cross-validation folds, 2 to 20.
+    pub folds: usize,
+    /// Share of rows in the final test, 0.05 to 0.5; without dates it is rounded to one part in a whole number (0.3 is a
+    /// third).
+    pub test_share: f64,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        let penalties = (0..8)
+            .map(|k| 10f64.powf(-2.0 + 4.0 * f64::from(k) / 7.0))
+            .collect();
+        Self {
+            seed: 0,
+            penalties,
+            folds: 5,
+            test_share: 0.2,
+        }
+    }
+}
+
+impl TrainOptions {
+    fn validate(&self) -> Result<(), Error> {
+        let invalid = |reason: &str| {
+            Err(Error::InvalidOptions {
+                reason: reason.to_owned(),
+            })
+        };
+        if self.penalties.is_empty() || self.penalties.iter().any(|p| !p.is_finite() || *p <= 0.0) {
+            return invalid("penalties need to be positive numbers, at least one");
+        }
+        if !(2..=20).contains(&self.folds) {
+            return invalid("folds need to be between 2 and 20");
+        }
+        if !(0.05..=0.5).contains(&self.test_share) {
+            return invalid("the test share needs to be between 0.05 and 0.5");
+        }
+        Ok(())
+    }
+}
+
+/// Where a training run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Checking and splitting.
+    Preparing,
+    /// Cross-validating penalties.
+    Folding,
+    /// Fitting on the training side.
+    Fitting,
+    /// Scoring on the test side.
+    Evaluating,
+    /// Fitting on all rows.
+    Refitting,
+}
+
+/// A sign of life of a training run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// The stage that is going on.
+    pub stage: Stage,
+    /// Done of the whole run, 0 to 1, never falling.
+    pub fraction: f64,
+}
+
+/// The result of a training run.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// Fitted on all rows.
+    pub model: Model,
+    /// Figures on the test rows of what is served, fitted on the training rows only: the logistic model, or the base
+    /// rate where that is not beaten.
+    pub evaluation: Evaluation,
+    /// Figures on the test rows of the logistic model, served or not.
+    pub logistic: Evaluation,
+    /// Worth of the columns on the test rows, largest first; all zero when the base rate is served.
+    pub importance: Vec<Importance>,
+    /// Cross-validated log loss per penalty, in the order of the options.
+    pub penalty_curve: Vec<PenaltyScore>,
+    /// Cross-validated log loss of the base rate.
+    pub cross_validated_base_log_loss: f64,
+    /// Whether cross-validation beats the base rate by more than a standard error. If not, the base rate is served.
+    pub beats_base_rate: bool,
+    /// How far the amount of data carries.
+    pub evidence: Evidence,
+    /// Parameters and hyperparameters, readable.
+    pub parameters: Vec<(String, String)>,
+    /// Rows fitted on before testing.
+    pub rows_train: usize,
+    /// Rows tested on.
+    pub rows_test: usize,
+    /// All rows, which the model is fitted on in the end.
+    pub rows_total: usize,
+    /// Won rows among all.
+    pub wins_total: usize,
+    /// What was dropped, folded or done differently, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Tells the caller and turns its wish to stop into an error.
+struct Reporter<'a> {
+    call: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    fraction: f64,
+}
+
+impl Reporter<'_> {
+    fn tell(&mut self, stage: Stage, fraction: f64) -> Result<(), Error> {
+        self.fraction = fraction.clamp(self.fraction, 1.0);
+        match (self.call)(Progress {
+            stage,
+            fraction: self.fraction,
+        }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Cancelled),
+        }
+    }
+}
+
+/// Trains a model; see the module for the procedure.
+///
+/// `on_progress` is called between the steps (a few dozen times) and may cancel.
+///
+/// # Errors
+/// [`Error::InvalidTable`], [`Error::InvalidOptions`], [`Error::TooFewRows`] below 30 rows, [`Error::OneOutcome`],
+/// [`Error::NoUsableColumn`], [`Error::Cancelled`], and, for numerically hopeless data, [`Error::Collinear`] or
+/// [`Error::NotConverged`].
+pub fn train(
+    set: &TrainingSet,
+    options: &TrainOptions,
+    on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Trained, Error> {
+    let mut reporter = Reporter {
+        call: on_progress,
+        fraction: 0.0,
+    };
+    reporter.tell(Stage::Preparing, 0.0)?;
+    options.validate()?;
+    let (rows_total, wins_total) = gate(set)?;
+    let sides = split(set, options.test_share, options.seed);
+    let chosen = choose(set, options, &sides, &mut reporter)?;
+    reporter.tell(Stage::Fitting, 0.75)?;
+    let (table, won) = set.select(&sides.train);
+    let fitted = Model::build(&table, &won, chosen.penalty, !chosen.beats_base_rate)?.model;
+    reporter.tell(Stage::Evaluating, 0.82)?;
+    let (logistic, evaluation) = test(set, &sides, &fitted, &chosen, options.seed)?;
+    let (test_table, test_won) = set.select(&sides.test);
+    let importance = importance(&fitted, &test_table, &test_won, options.seed)?;
+    reporter.tell(Stage::Refitting, 0.92)?;
+    let built = Model::build(
+        &set.features,
+        &set.outcome,
+        chosen.penalty,
+        !chosen.beats_base_rate,
+    )?;
+    let mut trained = Trained {
+        evaluation,
+        logistic,
+        importance,
+        cross_validated_base_log_loss: chosen.base_log_loss,
+        beats_base_rate: chosen.beats_base_rate,
+        evidence: built.model.evidence(),
+        parameters: parameters(options, &sides, &chosen, &built),
+        rows_train: sides.train.len(),
+        rows_test: sides.test.len(),
+        rows_total,
+        wins_total,
+        notes: built.model.notes().to_vec(),
+        penalty_curve: chosen.curve,
+        model: built.model,
+    };
+    trained.notes.extend(remarks(set, &sides, &trained));
+    reporter.tell(Stage::Refitting, 1.0)?;
+    Ok(trained)
+}
+
+/// Rows and wins of a set that is large and mixed enough.
+fn gate(set: &TrainingSet) -> Result<(usize, usize), Error> {
+    set.validate()?;
+    let rows_total = set.outcome.len();
+    if rows_total < MINIMUM_ROWS {
+        return Err(Error::TooFewRows {
+            rows: rows_total,
+            minimum: MINIMUM_ROWS,
+        });
+    }
+    let wins_total = set.outcome.iter().filter(|&&y| y).count();
+    if wins_total == 0 || wins_total == rows_total {
+        return Err(Error::OneOutcome {
+            rows: rows_total,
+            wins: wins_total,
+        });
+    }
+    Ok((rows_total, wins_total))
+}
+
+fn choose(
+    set: &TrainingSet,
+    options: &TrainOptions,
+    sides: &Split,
+    reporter: &mut Reporter<'_>,
+) -> Result<CrossValidation, Error> {
+    let mut parts = folds(
+        set,
+        &sides.train,
+        options.folds,
+        sides.by_time,
+        options.seed,
+    );
+    if parts.len() < 2 {
+        parts = folds(set, &sides.train, options.folds, false, options.seed);
+    }
+    let fits = (parts.len() * options.penalties.len()).max(1) as f64;
+    let mut done = 0.0;
+    reporter.tell(Stage::Folding, 0.03)?;
+    cross_validate(set, &parts, &options.penalties, &mut || {
+        done += 1.0;
+        reporter.tell(Stage::Folding, 0.03 + 0.7 * done / fits)
+    })
+}
+
+/// Figures on the test rows of the logistic model and of what is served.
+fn test(
+    set: &TrainingSet,
+    sides: &Split,
+    fitted: &Model,
+    chosen: &CrossValidation,
+    seed: u64,
+) -> Result<(Evaluation, Evaluation), Error> {
+    let (table, won) = set.select(&sides.test);
+    let base = fitted.base_rate();
+    let threshold = best_f1_threshold(&chosen.probabilities, &chosen.outcomes);
+    let learned = Model {
+        serves_base_rate: false,
+        ..fitted.clone()
+    };
+    let logistic = evaluate(&learned.probabilities(&table)?, &won, base, threshold, seed);
+    let served = if fitted.serves_base_rate {
+        // A constant has one threshold that differs from calling nothing: calling everything.
+        evaluate(&vec![base; won.len()], &won, base, base, seed)
+    } else {
+        logistic.clone()
+    };
+    Ok((logistic, served))
+}
+
+fn parameters(
+    options: &TrainOptions,
+    sides: &Split,
+    chosen: &CrossValidation,
+    built: &Built,
+) -> Vec<(String, String)> {
+    let order = if sides.by_time {
+        "newest rows"
+    } else {
+        "random, stratified by outcome"
+    };
+    let folds = if sides.by_time {
+        "contiguous in time"
+    } else {
+        "random, stratified by outcome"
+    };
+    let penalties: Vec<String> = options
+        .penalties
+        .iter()
+        .map(|p| format!("{p:.4}"))
+        .collect();
+    let used = built.model.schema().iter().filter(|c| c.used).count();
+    let pairs = [
+        (
+            "learner",
+            if chosen.beats_base_rate {
+                "logistic"
+            } else {
+                "base rate"
+            }
+            .to_owned(),
+        ),
+        ("penalty", format!("{:.4}", chosen.penalty)),
+        ("penalties tried", penalties.join(", ")),
+        ("folds", format!("{} ({folds})", options.folds)),
+        (
+            "test rows",
+            format!("{:.0} % ({order})", 100.0 * options.test_share),
+        ),
+        ("seed", options.seed.to_string()),
+        ("columns used", used.to_string()),
+        (
+            "encoded columns",
+            (built.model.weights.len() - 1).to_string(),
+        ),
+        ("newton steps", built.fit.steps.to_string()),
+        (
+            "gradient norm per row",
+            format!("{:.1e}", built.fit.gradient),
+        ),
+    ];
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn remarks(set: &TrainingSet, sides: &Split, trained: &Trained) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if set.date.is_some() && !sides.by_time {
+        remarks.push("The dates do not allow a test on the newest rows (too few different days, or one outcome only before them), so test rows were drawn at random.".to_owned());
+    }
+    if !trained.beats_base_rate {
+        remarks.push(
+            "Cross-validation does not beat the base rate clearly, so the base rate is served."
+                .to_owned(),
+        );
+    }
+    if trained.evidence == Evidence::Indicative {
+        remarks.push("Fewer than 80 rows or 15 of either outcome: results are indicative and give no recommendations.".to_owned());
+    }
+    if trained.evaluation.auc.is_none() {
+        remarks.push("All test rows have the same outcome, so there is no AUC.".to_owned());
+    }
+    remarks
+}

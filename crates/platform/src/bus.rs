@@ -1,0 +1,355 @@
+//! NATS: the connection, the names of subjects and streams, and publishing with acknowledgement.
+//! Deliberately no handling of events: see [`crate::consumer`].
+
+use std::time::Duration;
+
+use async_nats::{
+    Client, ConnectOptions, Event, HeaderMap, ServerAddr,
+    jetstream::{
+        self, ErrorCode,
+        publish::PublishAck,
+        response::Response,
+        stream::{DiscardPolicy, RetentionPolicy, StorageType},
+    },
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use uuid::Uuid;
+
+use crate::{
+    config::Config,
+    error::{Error, Result},
+};
+
+/// Longest wait for an acknowledgement of JetStream.
+const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes the names of subjects, streams and consumers.
+#[derive(Debug, Clone)]
+pub struct Subjects {
+    prefix: String,
+}
+
+impl Subjects {
+    /// Names below a prefix.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    /// Subject of an event, from its protobuf name: `valutai.<tenant>.<domain>.v1.<Event>`.
+    #[must_use]
+    pub fn event(&self, tenant: &str, full_name: &str) -> String {
+        let name = full_name.strip_prefix("valutai.").unwrap_or(full_name);
+        format!("{}.{tenant}.{name}", self.prefix)
+    }
+
+    /// Subject that matches an event of every tenant.
+    #[must_use]
+    pub fn event_of_all(&self, full_name: &str) -> String {
+        self.event("*", full_name)
+    }
+
+    /// Tenant in an event's subject.
+    #[must_use]
+    pub fn tenant_of(&self, subject: &str) -> Option<Uuid> {
+        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
+        Uuid::try_parse(rest.split('.').next()?).ok()
+    }
+
+    /// Stream that holds a domain's events.
+    #[must_use]
+    pub fn stream(&self, domain: &str) -> String {
+        format!("{}-{domain}", self.prefix)
+    }
+
+    /// Subjects of a domain's stream.
+    #[must_use]
+    pub fn stream_subjects(&self, domain: &str) -> String {
+        format!("{}.*.{domain}.>", self.prefix)
+    }
+
+    /// Stream of dead letters.
+    #[must_use]
+    pub fn dead_stream(&self) -> String {
+        format!("{}-dead", self.prefix)
+    }
+
+    /// Subject of a consumer's dead letters.
+    #[must_use]
+    pub fn dead(&self, consumer: &str, event: &str) -> String {
+        format!("{}-dead.{consumer}.{event}", self.prefix)
+    }
+
+    /// Subject of a call.
+    #[must_use]
+    pub fn call(&self, domain: &str, method: &str) -> String {
+        format!("{}-rpc.{domain}.{method}", self.prefix)
+    }
+}
+
+/// A message ready to be published: bytes are moved, never re-encoded.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Subject.
+    pub subject: String,
+    /// Headers, `Nats-Msg-Id` among them.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// The connection of a process to NATS.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    client: Client,
+    context: jetstream::Context,
+    subjects: Subjects,
+    replicas: usize,
+}
+
+impl Bus {
+    /// Connects; keeps trying while NATS is away.
+    ///
+    /// # Errors
+    /// Where the address or credentials are refused.
+    pub async fn connect(config: &Config, name: &str) -> Result<Self> {
+        let address: ServerAddr =
+            config.nats_url.expose().parse().map_err(|error| {
+                Error::Bus(format!("the address of NATS is malformed: {error}"))
+            })?;
+        // The client takes credentials out of an address only where told to.
+        let options = match (address.username(), address.password()) {
+            (Some(user), password) => ConnectOptions::with_user_and_password(
+                decoded(user),
+                decoded(password.unwrap_or_default()),
+            ),
+            (None, _) => ConnectOptions::new(),
+        };
+        let client = options
+            .name(format!("valutai-{name}"))
+            .custom_inbox_prefix(format!("_INBOX_{name}_{}", Uuid::now_v7().simple()))
+            .ping_interval(Duration::from_secs(15))
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .reconnect_delay_callback(|attempt| {
+                Duration::from_millis(50 << attempt.min(6)).min(Duration::from_secs(3))
+            })
+            .event_callback(log_connection_event)
+            .connect(address)
+            .await
+            .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(ACK_TIMEOUT);
+        Ok(Self {
+            client,
+            context,
+            subjects: Subjects::new(&config.subject_prefix),
+            replicas: config.stream_replicas,
+        })
+    }
+
+    /// The plain client, for request/reply.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The JetStream context, for consumers.
+    pub(crate) fn context(&self) -> &jetstream::Context {
+        &self.context
+    }
+
+    /// The names on this bus.
+    #[must_use]
+    pub fn subjects(&self) -> &Subjects {
+        &self.subjects
+    }
+
+    /// Makes a domain's stream where it is missing.
+    ///
+    /// # Errors
+    /// Where NATS refuses.
+    pub async fn ensure_stream(&self, domain: &str) -> Result<()> {
+        let (name, subject) = (
+            self.subjects.stream(domain),
+            self.subjects.stream_subjects(domain),
+        );
+        self.ensure(name, subject).await
+    }
+
+    /// Makes the stream of dead letters where it is missing.
+    ///
+    /// # Errors
+    /// Where NATS refuses.
+    pub async fn ensure_dead_stream(&self) -> Result<()> {
+        let name = self.subjects.dead_stream();
+        let subject = format!("{name}.>");
+        self.ensure(name, subject).await
+    }
+
+    async fn ensure(&self, name: String, subject: String) -> Result<()> {
+        let config = jetstream::stream::Config {
+            name,
+            subjects: vec![subject],
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            // Publishers hear a refusal and keep their events; nothing is dropped to make room.
+            discard: DiscardPolicy::New,
+            max_age: Duration::from_secs(30 * 24 * 3600),
+            duplicate_window: Duration::from_secs(5 * 60),
+            max_consumers: 10_000,
+            num_replicas: self.replicas,
+            allow_atomic_publish: true,
+            allow_direct: true,
+            ..jetstream::stream::Config::default()
+        };
+        self.context
+            .get_or_create_stream(config)
+            .await
+            .map_err(|error| Error::Bus(format!("the stream cannot be made: {error}")))?;
+        Ok(())
+    }
+
+    /// Publishes messages of one stream, all or none; falls back to one by one where the server
+    /// has seen one of them before.
+    ///
+    /// # Errors
+    /// Where an acknowledgement is missing; messages may or may not have been stored.
+    pub async fn publish_all(&self, messages: &[Outgoing]) -> Result<()> {
+        match messages {
+            [] => Ok(()),
+            [one] => self.publish(one.clone()).await,
+            many => match self.publish_batch(many).await? {
+                BatchOutcome::Stored => Ok(()),
+                BatchOutcome::HasDuplicate => {
+                    // In order, since later ones may supersede earlier ones.
+                    for message in many {
+                        self.publish(message.clone()).await?;
+                    }
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Publishes one message and awaits its acknowledgement.
+    ///
+    /// # Errors
+    /// Where it does not come; the message may or may not have been stored.
+    pub async fn publish(&self, message: Outgoing) -> Result<()> {
+        self.context
+            .publish_with_headers(message.subject, message.headers, message.body)
+            .await
+            .map_err(bus_error)?
+            .await
+            .map_err(bus_error)?;
+        Ok(())
+    }
+
+    /// ADR-50: every message carries the batch's id and its own number, the last one commits, and
+    /// only its reply counts.
+    async fn publish_batch(&self, messages: &[Outgoing]) -> Result<BatchOutcome> {
+        let batch = Uuid::now_v7().simple().to_string();
+        let numbered = |number: usize, message: &Outgoing| {
+            let mut headers = message.headers.clone();
+            headers.insert("Nats-Batch-Id", batch.as_str());
+            headers.insert("Nats-Batch-Sequence", (number + 1).to_string());
+            headers
+        };
+        let (last, first) = messages
+            .split_last()
+            .ok_or_else(|| Error::Bus("an empty batch cannot be published".to_owned()))?;
+        // One after the other: the server refuses a batch whose numbers come out of order.
+        for (number, message) in first.iter().enumerate() {
+            let headers = numbered(number, message);
+            self.client
+                .publish_with_headers(message.subject.clone(), headers, message.body.clone())
+                .await
+                .map_err(bus_error)?;
+        }
+        let mut headers = numbered(first.len(), last);
+        headers.insert("Nats-Batch-Commit", "1");
+        let reply = tokio::time::timeout(
+            ACK_TIMEOUT,
+            self.client
+                .request_with_headers(last.subject.clone(), headers, last.body.clone()),
+        )
+        .await
+        .map_err(|_| Error::Bus("JetStream did not acknowledge in time".to_owned()))?
+        .map_err(bus_error)?;
+        let answer: Response<PublishAck> =
+            serde_json::from_slice(&reply.payload).map_err(|error| {
+                Error::Bus(format!("JetStream's answer is not understood: {error}"))
+            })?;
+        match answer {
+            Response::Ok(ack) if ack.batch_size == Some(messages.len() as u64) => {
+                Ok(BatchOutcome::Stored)
+            }
+            Response::Ok(ack) => Err(Error::Bus(format!(
+                "JetStream stored {:?} of {} messages",
+                ack.batch_size,
+                messages.len()
+            ))),
+            Response::Err { error }
+                if error.error_code() == ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE =>
+            {
+                Ok(BatchOutcome::HasDuplicate)
+            }
+            Response::Err { error } => Err(bus_error(error)),
+        }
+    }
+
+    /// Hears events of a type from now on, in every process that listens and without memory: for
+    /// caches, never for effects.
+    ///
+    /// # Errors
+    /// Where NATS refuses the subscription.
+    pub async fn hear<E: prost::Message + prost::Name + Default>(
+        &self,
+    ) -> Result<impl Stream<Item = (Uuid, E)> + Send + use<E>> {
+        let messages = self
+            .client
+            .subscribe(self.subjects.event_of_all(&E::full_name()))
+            .await
+            .map_err(bus_error)?;
+        let subjects = self.subjects.clone();
+        Ok(messages.filter_map(move |message| {
+            let heard = subjects
+                .tenant_of(&message.subject)
+                .zip(E::decode(message.payload).ok());
+            std::future::ready(heard)
+        }))
+    }
+
+    /// Sends what is buffered.
+    pub async fn flush(&self) {
+        if let Err(error) = self.client.flush().await {
+            tracing::warn!(%error, "the last messages may not have reached NATS");
+        }
+    }
+}
+
+fn decoded(part: &str) -> String {
+    percent_encoding::percent_decode_str(part)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+enum BatchOutcome {
+    Stored,
+    HasDuplicate,
+}
+
+pub(crate) fn bus_error(error: impl std::error::Error) -> Error {
+    Error::Bus(crate::error::chain(&error))
+}
+
+async fn log_connection_event(event: Event) {
+    match event {
+        Event::Connected => tracing::debug!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("NATS is away, reconnecting"),
+        other => tracing::warn!(event = %other, "NATS"),
+    }
+}

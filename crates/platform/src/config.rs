@@ -1,0 +1,217 @@
+//! Everything a process can be told, read from the environment in this file and nowhere else.
+//! Deliberately no file format: a variable each, a file for each secret.
+
+use std::{env, fmt, fs, net::SocketAddr, path::PathBuf};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use zeroize::Zeroizing;
+
+/// What every service is told at its start.
+#[derive(Clone)]
+pub struct Config {
+    /// Where Postgres is, with the service's own login role. Variable `VALUTAI_POSTGRES_URL`.
+    pub postgres_url: Secret,
+    /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
+    pub nats_url: Secret,
+    /// First word of every subject and stream, so that systems can share a server. Variable
+    /// `VALUTAI_SUBJECT_PREFIX`, default `valutai`.
+    pub subject_prefix: String,
+    /// Folder of encrypted blobs, shared by all services. Variable `VALUTAI_BLOB_DIR`.
+    pub blob_dir: PathBuf,
+    /// Key-encryption key, 32 bytes. Variable `VALUTAI_KEK_FILE` names a file with it in base64.
+    pub kek: Key,
+    /// Address the gateway listens on. Variable `VALUTAI_LISTEN`, default `127.0.0.1:50051`.
+    pub listen: SocketAddr,
+    /// Address of the gRPC health service; none where unset. Variable `VALUTAI_HEALTH_LISTEN`.
+    pub health_listen: Option<SocketAddr>,
+    /// Copies that streams keep, 1 or 3. Variable `VALUTAI_STREAM_REPLICAS`, default 1.
+    pub stream_replicas: usize,
+    /// Connections a service holds to Postgres. Variable `VALUTAI_POSTGRES_CONNECTIONS`, default 8.
+    pub postgres_connections: u32,
+}
+
+/// Where traces and logs go.
+#[derive(Debug, Clone, Default)]
+pub struct TelemetryConfig {
+    /// OTLP endpoint over gRPC; none where unset. Variable `VALUTAI_OTLP_ENDPOINT`.
+    pub otlp_endpoint: Option<String>,
+    /// What is logged, in `tracing` filter syntax. Variable `VALUTAI_LOG`, default `info`.
+    pub log_filter: String,
+    /// Whether log lines are JSON. Variable `VALUTAI_LOG_FORMAT`, `text` or `json`.
+    pub json: bool,
+}
+
+/// A value that is never printed.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(Zeroizing::new(value.into()))
+    }
+
+    /// The secret itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// 32 secret bytes.
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    /// Wraps key material.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Fresh key material from the system's generator.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Zeroizing::new(rand::random()))
+    }
+
+    /// Reads base64 text.
+    ///
+    /// # Errors
+    /// Where the text is not base64 of 32 bytes.
+    pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
+        let bytes = Zeroizing::new(
+            BASE64_STANDARD
+                .decode(text.trim())
+                .map_err(|_| ConfigError::Key)?,
+        );
+        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| ConfigError::Key)?;
+        Ok(Self::new(bytes))
+    }
+
+    /// The key as base64 text, for its file.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        BASE64_STANDARD.encode(*self.0)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("subject_prefix", &self.subject_prefix)
+            .field("blob_dir", &self.blob_dir)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A setting is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable has to be set.
+    #[error("{0} is not set: give it a value, see deploy/README.md")]
+    Missing(&'static str),
+    /// A variable cannot be read.
+    #[error("{name} is \"{value}\", which is not {expected}")]
+    Invalid {
+        /// Name of the variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The key is malformed.
+    #[error(
+        "the key-encryption key has to be 32 bytes in base64: make one with `openssl rand -base64 32`"
+    )]
+    Key,
+    /// The key file cannot be read.
+    #[error("the key file {path} cannot be read: {source}")]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or malformed.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let key_file = PathBuf::from(required("VALUTAI_KEK_FILE")?);
+        let key = fs::read_to_string(&key_file).map_err(|source| ConfigError::KeyFile {
+            path: key_file,
+            source,
+        })?;
+        Ok(Self {
+            postgres_url: Secret::new(required("VALUTAI_POSTGRES_URL")?),
+            nats_url: Secret::new(required("VALUTAI_NATS_URL")?),
+            subject_prefix: var("VALUTAI_SUBJECT_PREFIX").unwrap_or_else(|| "valutai".to_owned()),
+            blob_dir: required("VALUTAI_BLOB_DIR")?.into(),
+            kek: Key::from_base64(&key)?,
+            listen: parsed("VALUTAI_LISTEN", "an address such as 0.0.0.0:50051")?
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50051))),
+            health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
+            stream_replicas: parsed("VALUTAI_STREAM_REPLICAS", "1, 3 or 5")?.unwrap_or(1),
+            postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
+        })
+    }
+}
+
+impl TelemetryConfig {
+    /// Reads the environment.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self {
+            otlp_endpoint: var("VALUTAI_OTLP_ENDPOINT"),
+            log_filter: var("VALUTAI_LOG").unwrap_or_else(|| "info".to_owned()),
+            json: var("VALUTAI_LOG_FORMAT").is_some_and(|format| format == "json"),
+        }
+    }
+}
+
+fn var(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn required(name: &'static str) -> Result<String, ConfigError> {
+    var(name).ok_or(ConfigError::Missing(name))
+}
+
+fn parsed<T: std::str::FromStr>(
+    name: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    var(name)
+        .map(|value| {
+            value.parse().map_err(|_| ConfigError::Invalid {
+                name,
+                value,
+                expected,
+            })
+        })
+        .transpose()
+}

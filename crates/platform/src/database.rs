@@ -1,0 +1,272 @@
+//! Postgres as a service sees it: one pool for one schema, and [`TenantTx`], the only way to a
+//! tenant's rows and to an event. Deliberately no queries: SQL lives in each service's `store`.
+
+use std::{sync::Arc, time::Duration};
+
+use prost::{Message, Name};
+use proto::{auth::OperationRecorded, rpc::Context};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{
+    Clock,
+    bus::Subjects,
+    config::Config,
+    error::{Error, Result},
+    outbox, telemetry,
+};
+
+/// A service's schema.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+    schema: &'static str,
+    subjects: Subjects,
+    clock: Clock,
+    /// Rung after each commit that wrote events.
+    pub(crate) committed: Arc<Notify>,
+}
+
+/// Options for a connection as the service's own role.
+///
+/// # Errors
+/// Where the URL is malformed.
+pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnectOptions> {
+    let options: PgConnectOptions = config.postgres_url.expose().parse()?;
+    Ok(options
+        .application_name(&format!("valutai-{schema}"))
+        .options([("search_path", schema)]))
+}
+
+impl Database {
+    /// Connects, and checks that the role is bound by the policies.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached, is not migrated, or the walls do not hold.
+    pub async fn connect(config: &Config, schema: &'static str, clock: Clock) -> Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(config.postgres_connections)
+            .acquire_timeout(Duration::from_secs(10))
+            // A transaction whose owner went away must not reach the next one who borrows the connection.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.execute("ROLLBACK").await?;
+                    Ok(true)
+                })
+            })
+            .connect_with(connect_options(config, schema)?)
+            .await?;
+        let database = Self {
+            pool,
+            schema,
+            subjects: Subjects::new(&config.subject_prefix),
+            clock,
+            committed: Arc::default(),
+        };
+        database.check_walls().await?;
+        Ok(database)
+    }
+
+    /// Refuses a role that could see past the policies, and tenant tables without them.
+    ///
+    /// # Errors
+    /// `Walls`, naming what stands open.
+    async fn check_walls(&self) -> Result<()> {
+        let (role, open): (String, bool) = sqlx::query_as(
+            "SELECT rolname::text, rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = session_user",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if open {
+            return Err(Error::Walls(format!(
+                "the database role {role} can bypass row level security: connect as valutai_{}_app",
+                self.schema
+            )));
+        }
+        let holes: Vec<String> = sqlx::query_scalar(
+            "SELECT c.relname::text FROM pg_class c
+             JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
+               AND (pg_has_role(session_user, c.relowner, 'MEMBER')
+                 OR (NOT c.relispartition
+                   AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+                   AND NOT (c.relrowsecurity AND c.relforcerowsecurity))
+                 OR (c.relispartition AND has_table_privilege(session_user, c.oid, 'SELECT')))",
+        )
+        .bind(self.schema)
+        .fetch_all(&self.pool)
+        .await?;
+        if !holes.is_empty() {
+            return Err(Error::Walls(format!(
+                "these tables of schema {} are not walled off by tenant: {}",
+                self.schema,
+                holes.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    /// Opens a unit of work for a tenant.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn begin(&self, tenant: Uuid) -> Result<TenantTx> {
+        let mut tx = self.begin_any().await?;
+        set_local(&mut tx, "app.tenant_id", &tenant.to_string()).await?;
+        Ok(TenantTx {
+            tx,
+            tenant,
+            database: self.clone(),
+            wrote_events: false,
+        })
+    }
+
+    /// Opens a unit of work for handling an event once: `None` where this consumer has handled it.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn begin_once(
+        &self,
+        tenant: Uuid,
+        consumer: &str,
+        event_id: Uuid,
+    ) -> Result<Option<TenantTx>> {
+        let mut tx = self.begin(tenant).await?;
+        Ok(tx.claim_event(consumer, event_id).await?.then_some(tx))
+    }
+
+    /// Opens a unit of work outside any tenant, for what comes before a tenant is known.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn begin_any(&self) -> Result<Transaction<'static, Postgres>> {
+        // A `begin` that is dropped half-way would hand back a connection inside an open
+        // transaction, so it runs to its end in a task of its own.
+        let pool = self.pool.clone();
+        tokio::spawn(async move { pool.begin().await })
+            .await
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
+            .map_err(Error::from)
+    }
+
+    /// A connection of the relay's own, outside the pool.
+    pub(crate) async fn dedicated(&self) -> Result<PgConnection> {
+        let options = self.pool.connect_options();
+        Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// The schema's name.
+    #[must_use]
+    pub fn schema(&self) -> &'static str {
+        self.schema
+    }
+
+    /// Waits for connections to come home and closes them.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Sets a variable until the end of the transaction.
+///
+/// # Errors
+/// Where Postgres says no.
+pub async fn set_local(connection: &mut PgConnection, name: &str, value: &str) -> Result<()> {
+    sqlx::query("SELECT set_config($1, $2, true)")
+        .bind(name)
+        .bind(value)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// One unit of work for one tenant: rows, audit and events are written together or not at all.
+#[derive(Debug)]
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    tenant: Uuid,
+    database: Database,
+    wrote_events: bool,
+}
+
+impl TenantTx {
+    /// The tenant whose rows can be seen.
+    #[must_use]
+    pub fn tenant(&self) -> Uuid {
+        self.tenant
+    }
+
+    /// The connection, for the store's queries.
+    pub fn connection(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// Publishes an event once this unit of work is committed.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn publish<E: Message + Name>(&mut self, event: &E) -> Result<()> {
+        let now = self.database.clock.now();
+        let row = outbox::Row::new(
+            &self.database.subjects,
+            self.database.schema,
+            self.tenant,
+            event,
+            now,
+            telemetry::traceparent(),
+        );
+        outbox::insert(&mut self.tx, &row).await?;
+        self.wrote_events = true;
+        Ok(())
+    }
+
+    /// Records who did what in the audit trail; `context` has no caller where the system did it.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn audit(&mut self, context: &Context, action: &str, entity_id: Uuid) -> Result<()> {
+        let entry = OperationRecorded {
+            occurred_at: Some(crate::wire::timestamp(self.database.clock.now())),
+            user_id: context
+                .caller
+                .as_ref()
+                .map(|caller| caller.user_id.to_string())
+                .unwrap_or_default(),
+            action: action.to_owned(),
+            entity_id: entity_id.to_string(),
+            request_id: context.request_id.clone(),
+        };
+        self.publish(&entry).await
+    }
+
+    /// Notes that a consumer handles an event; false where it has done so before.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn claim_event(&mut self, consumer: &str, event_id: Uuid) -> Result<bool> {
+        let done = sqlx::query(
+            "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(consumer)
+        .bind(event_id)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Commits, and wakes the relay where events were written.
+    ///
+    /// # Errors
+    /// Where Postgres says no; then nothing was written.
+    pub async fn commit(self) -> Result<()> {
+        self.tx.commit().await?;
+        if self.wrote_events {
+            self.database.committed.notify_one();
+        }
+        Ok(())
+    }
+}

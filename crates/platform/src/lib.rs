@@ -1,0 +1,36 @@
+//! What every service needs and no word of the product.
+//!
+//! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
+//! [`crypto`], [`keys`] and [`blobs`] for what rests; [`database`] and [`migrate`] for Postgres;
+//! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`service`] puts them together.
+//! Deliberately not here: any rule of the product, and any type parameter for a second
+//! implementation that does not exist.
+
+pub mod blobs;
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod consumer;
+pub mod crypto;
+pub mod database;
+pub mod dead;
+pub mod error;
+pub mod health;
+pub mod keys;
+pub mod launch;
+pub mod migrate;
+pub mod outbox;
+pub mod page;
+pub mod patience;
+pub mod rpc;
+pub mod service;
+pub mod shutdown;
+pub mod tail;
+pub mod telemetry;
+pub mod wire;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use database::{Database, TenantTx};
+pub use error::{Code, Coded, Error, Result};
+pub use service::{Kit, Service, Wiring};

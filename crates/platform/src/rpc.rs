@@ -1,0 +1,300 @@
+//! Calls between processes over NATS request/reply: the transport under the generated clients, and
+//! the server that feeds the generated dispatchers. Deliberately no streams: the gateway has them.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_nats::{HeaderMap, RequestErrorKind};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures::StreamExt;
+use proto::{
+    access::{METHODS, Method, domain_of},
+    auth::Role,
+    rpc::{Caller, Context, Dispatch, Transport},
+};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tonic::{Code, Status};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::{
+    bus::{Bus, bus_error},
+    error::Result,
+    shutdown::Shutdown,
+    telemetry,
+};
+
+/// Longest a call may take where the client names no deadline.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Calls a process works on at once; the rest waits in NATS.
+const CONCURRENT_CALLS: usize = 256;
+
+const CALLER: &str = "valutai-caller";
+const DEADLINE: &str = "valutai-deadline-ms";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const REQUEST_ID: &str = "x-request-id";
+const STATUS: &str = "grpc-status";
+const MESSAGE: &str = "grpc-message";
+const DETAILS: &str = "grpc-status-details";
+const TRACEPARENT: &str = "traceparent";
+
+/// Carries calls over NATS.
+#[derive(Debug, Clone)]
+pub struct NatsTransport {
+    bus: Bus,
+}
+
+impl NatsTransport {
+    /// A transport on a connection.
+    #[must_use]
+    pub fn new(bus: Bus) -> Self {
+        Self { bus }
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for NatsTransport {
+    async fn call(
+        &self,
+        service: &str,
+        method: &str,
+        context: &Context,
+        request: Vec<u8>,
+    ) -> Result<Bytes, Status> {
+        let domain = domain_of(service);
+        if request.len() + 4096 > self.bus.client().server_info().max_payload {
+            return Err(Status::resource_exhausted(
+                "the request is too large for one message: send it in smaller parts",
+            ));
+        }
+        let patience = match context.deadline {
+            Some(deadline) => deadline
+                .duration_since(SystemTime::now())
+                .map_err(|_| Status::deadline_exceeded("the deadline has passed"))?,
+            None => DEFAULT_TIMEOUT,
+        };
+        let call = async_nats::Request::new()
+            .headers(write_context(context))
+            .payload(request.into())
+            .timeout(Some(patience));
+        let reply = self
+            .bus
+            .client()
+            .send_request(self.bus.subjects().call(domain, method), call)
+            .await
+            .map_err(|error| match error.kind() {
+                RequestErrorKind::TimedOut => {
+                    Status::deadline_exceeded(format!("{domain} did not answer in time"))
+                }
+                RequestErrorKind::NoResponders => Status::unavailable(format!(
+                    "the {domain} service is not running right now: try again shortly"
+                )),
+                _ => Status::unavailable("the message bus is not reachable: try again shortly"),
+            })?;
+        read_status(reply.headers.as_ref())?;
+        Ok(reply.payload)
+    }
+}
+
+/// Answers a service's calls until told to stop, then finishes those it has taken.
+///
+/// # Errors
+/// Where NATS refuses the subscription.
+pub(crate) async fn serve(
+    bus: Bus,
+    service: Arc<dyn Dispatch>,
+    shutdown: Shutdown,
+) -> Result<impl Future<Output = ()>> {
+    let domain = domain_of(service.service()).to_owned();
+    let mut calls = bus
+        .client()
+        .queue_subscribe(bus.subjects().call(&domain, "*"), domain)
+        .await
+        .map_err(bus_error)?;
+    bus.flush().await;
+    Ok(async move {
+        let permits = Arc::new(Semaphore::new(CONCURRENT_CALLS));
+        let running = TaskTracker::new();
+        loop {
+            let call = tokio::select! {
+                call = calls.next() => call,
+                () = shutdown.cancelled() => break,
+            };
+            let Some(call) = call else { break };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                break;
+            };
+            let (service, bus) = (Arc::clone(&service), bus.clone());
+            // A task of its own, which a client that goes away does not cancel.
+            running.spawn(async move {
+                answer(&bus, service.as_ref(), call).await;
+                drop(permit);
+            });
+        }
+        if let Err(error) = calls.unsubscribe().await {
+            tracing::warn!(%error, "the calls could not be unsubscribed");
+        }
+        while let Some(call) = calls.next().await {
+            answer(&bus, service.as_ref(), call).await;
+        }
+        running.close();
+        running.wait().await;
+    })
+}
+
+async fn answer(bus: &Bus, service: &dyn Dispatch, call: async_nats::Message) {
+    let Some(reply_to) = call.reply.clone() else {
+        tracing::warn!(subject = %call.subject, "a call without a reply subject was dropped");
+        return;
+    };
+    let method = call
+        .subject
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let headers = call.headers.unwrap_or_default();
+    let context = read_context(&headers);
+    let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %context.request_id);
+    telemetry::continue_trace(&span, text(&headers, TRACEPARENT));
+    let outcome = dispatch(service, &method, context, call.payload)
+        .instrument(span)
+        .await;
+    let limit = bus.client().server_info().max_payload.saturating_sub(4096);
+    let outcome = outcome.and_then(|body| {
+        if body.len() > limit {
+            return Err(Status::resource_exhausted(
+                "the answer is too large for one message: ask for a smaller page",
+            ));
+        }
+        Ok(body)
+    });
+    let (headers, body) = match outcome {
+        Ok(body) => (write_status(&Status::ok("")), body),
+        Err(status) => (write_status(&status), Vec::new()),
+    };
+    if let Err(error) = bus
+        .client()
+        .publish_with_headers(reply_to, headers, body.into())
+        .await
+    {
+        tracing::warn!(%error, "an answer could not be sent");
+    }
+}
+
+async fn dispatch(
+    service: &dyn Dispatch,
+    method: &str,
+    context: Context,
+    request: Bytes,
+) -> Result<Vec<u8>, Status> {
+    let known = find_method(service.service(), method)
+        .ok_or_else(|| proto::rpc::unknown_method(service.service(), method))?;
+    if context.deadline.is_some_and(|at| at < SystemTime::now()) {
+        return Err(Status::deadline_exceeded("the deadline has passed"));
+    }
+    // The gateway has judged the caller already; the service does not rely on it.
+    known.authorize(context.caller.as_ref())?;
+    service.dispatch(method, context, request).await
+}
+
+fn find_method(service: &str, method: &str) -> Option<&'static Method> {
+    METHODS.get(&format!("/{service}/{method}"))
+}
+
+fn write_context(context: &Context) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(caller) = &context.caller {
+        headers.insert(
+            CALLER,
+            format!(
+                "{} {} {} {}",
+                caller.user_id, caller.tenant_id, caller.role as i32, caller.session_id
+            ),
+        );
+    }
+    if let Some(at) = context.deadline {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        headers.insert(DEADLINE, since.as_millis().to_string());
+    }
+    if let Some(key) = &context.idempotency_key {
+        headers.insert(IDEMPOTENCY_KEY, key.as_str());
+    }
+    headers.insert(REQUEST_ID, context.request_id.as_str());
+    if let Some(value) = telemetry::traceparent() {
+        headers.insert(TRACEPARENT, value);
+    }
+    headers
+}
+
+fn read_context(headers: &HeaderMap) -> Context {
+    Context {
+        caller: text(headers, CALLER).and_then(read_caller),
+        deadline: text(headers, DEADLINE)
+            .and_then(|ms| ms.parse().ok())
+            .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
+        idempotency_key: text(headers, IDEMPOTENCY_KEY).map(str::to_owned),
+        request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
+    }
+}
+
+fn read_caller(value: &str) -> Option<Caller> {
+    let mut parts = value.split(' ');
+    Some(Caller {
+        user_id: Uuid::try_parse(parts.next()?).ok()?,
+        tenant_id: Uuid::try_parse(parts.next()?).ok()?,
+        role: Role::try_from(parts.next()?.parse::<i32>().ok()?).ok()?,
+        session_id: Uuid::try_parse(parts.next()?).ok()?,
+    })
+}
+
+fn write_status(status: &Status) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(STATUS, (status.code() as i32).to_string());
+    if status.code() != Code::Ok {
+        // Base64, because a header value may not hold line breaks.
+        headers.insert(MESSAGE, BASE64_STANDARD.encode(status.message()));
+        headers.insert(DETAILS, BASE64_STANDARD.encode(status.details()));
+    }
+    headers
+}
+
+fn read_status(headers: Option<&HeaderMap>) -> Result<(), Status> {
+    let missing = || Status::internal("an answer came back without a status");
+    let headers = headers.ok_or_else(missing)?;
+    let code = text(headers, STATUS)
+        .and_then(|code| code.parse::<i32>().ok())
+        .ok_or_else(missing)?;
+    if code == Code::Ok as i32 {
+        return Ok(());
+    }
+    let decoded = |name| {
+        text(headers, name)
+            .and_then(|value| BASE64_STANDARD.decode(value).ok())
+            .unwrap_or_default()
+    };
+    Err(Status::with_details(
+        Code::from_i32(code),
+        String::from_utf8_lossy(&decoded(MESSAGE)),
+        decoded(DETAILS).into(),
+    ))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).map(|value| value.as_str())
+}
+
+/// The unary methods that a gateway may forward, by gRPC path.
+#[must_use]
+pub fn forwardable() -> BTreeMap<&'static str, &'static Method> {
+    METHODS
+        .iter()
+        .filter(|(_, method)| method.is_unary() && method.right != proto::access::Right::Internal)
+        .map(|(path, method)| (path.as_str(), method))
+        .collect()
+}

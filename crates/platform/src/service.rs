@@ -1,0 +1,305 @@
+//! A service as a value: its name, its migrations, and how it is wired. One process can run one or
+//! all of them by the same code. Deliberately no mode for development: that is a configuration.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use proto::rpc::Dispatch;
+use sqlx::migrate::Migrator;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    Clock, Config, Database,
+    blobs::Blobs,
+    bus::Bus,
+    config::TelemetryConfig,
+    consumer::Consumer,
+    error::{Result, chain},
+    health,
+    keys::{KeyRing, RemoteKeys},
+    migrate::Schema,
+    outbox::Relay,
+    rpc::{self, NatsTransport},
+    shutdown::{self, Shutdown},
+    telemetry,
+};
+
+/// Longest wait for running work at the end.
+const WORK_GRACE: Duration = Duration::from_secs(20);
+/// Longest wait for each of the later phases.
+const PHASE_GRACE: Duration = Duration::from_secs(5);
+
+/// A deployable service.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// Its name, which is also its domain, its schema and its queue group.
+    pub name: &'static str,
+    /// Its migrations; `None` for a service without a database.
+    pub migrations: Option<&'static Migrator>,
+    /// Builds what it runs.
+    pub wire: fn(Kit) -> BoxFuture<'static, Result<Wiring>>,
+}
+
+impl Service {
+    /// The schema, for `migrate`.
+    #[must_use]
+    pub fn schema(&self) -> Option<Schema> {
+        self.migrations.map(|migrator| Schema {
+            name: self.name,
+            migrator,
+        })
+    }
+}
+
+/// What a service is given.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    /// The configuration.
+    pub config: Config,
+    /// The service's schema; `None` where it has none.
+    database: Option<Database>,
+    /// NATS.
+    pub bus: Bus,
+    /// Encrypted blobs.
+    pub blobs: Blobs,
+    /// The time.
+    pub clock: Clock,
+    /// Calls to other services, under the generated clients.
+    pub transport: NatsTransport,
+    /// Told when to stop.
+    pub shutdown: Shutdown,
+}
+
+impl Kit {
+    /// The service's schema.
+    ///
+    /// # Panics
+    /// Where the service declares no migrations, which is a mistake in its code.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.database
+            .clone()
+            .expect("a service that uses a database declares its migrations")
+    }
+}
+
+/// What a service runs.
+#[derive(Default)]
+pub struct Wiring {
+    rpc: Option<Arc<dyn Dispatch>>,
+    consumers: Vec<Consumer>,
+    tasks: Vec<(&'static str, BoxFuture<'static, ()>)>,
+    address: Option<SocketAddr>,
+}
+
+impl std::fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wiring")
+            .field("consumers", &self.consumers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wiring {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Answers calls.
+    #[must_use]
+    pub fn rpc(mut self, dispatch: impl Dispatch) -> Self {
+        self.rpc = Some(Arc::new(dispatch));
+        self
+    }
+
+    /// Consumes events.
+    #[must_use]
+    pub fn consume(mut self, consumer: Consumer) -> Self {
+        self.consumers.push(consumer);
+        self
+    }
+
+    /// Runs a task that ends when told to stop.
+    #[must_use]
+    pub fn task(
+        mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.tasks.push((name, Box::pin(task)));
+        self
+    }
+
+    /// Tells the address that it listens on.
+    #[must_use]
+    pub fn listening(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+}
+
+/// A service at work.
+#[derive(Debug)]
+pub struct Running {
+    name: &'static str,
+    kit: Kit,
+    work: TaskTracker,
+    relay: Option<(Shutdown, tokio::task::JoinHandle<()>)>,
+    /// The address it listens on; `None` where it only speaks NATS.
+    pub address: Option<SocketAddr>,
+}
+
+/// Starts a service; it is ready when this answers.
+///
+/// # Errors
+/// Where Postgres or NATS refuse, or the walls do not hold.
+pub async fn start(
+    service: &Service,
+    config: Config,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<Running> {
+    let bus = Bus::connect(&config, service.name).await?;
+    let transport = NatsTransport::new(bus.clone());
+    let remote = RemoteKeys(proto::auth::auth_nats::Client(transport.clone()));
+    let keys = KeyRing::new(config.kek.clone(), Arc::new(remote));
+    let database = match service.migrations {
+        Some(_) => Some(Database::connect(&config, service.name, clock.clone()).await?),
+        None => None,
+    };
+    let kit = Kit {
+        blobs: Blobs::local(&config.blob_dir, keys)?,
+        config,
+        database,
+        bus,
+        clock,
+        transport,
+        shutdown,
+    };
+    bootstrap_streams(&kit, service).await?;
+    let wiring = (service.wire)(kit.clone()).await?;
+    let work = TaskTracker::new();
+    let relay = start_relay(&kit);
+    for consumer in wiring.consumers {
+        consumer.ensure(&kit.bus).await?;
+        work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
+    }
+    if let Some(dispatch) = wiring.rpc {
+        let serving = rpc::serve(kit.bus.clone(), dispatch, kit.shutdown.clone()).await?;
+        work.spawn(serving);
+    }
+    for (_, task) in wiring.tasks {
+        work.spawn(task);
+    }
+    if let Some(address) = kit.config.health_listen {
+        let (reporter, serving) = health::serve(address, kit.shutdown.clone()).await?;
+        work.spawn(serving);
+        reporter
+            .set_service_status("", tonic_health::ServingStatus::Serving)
+            .await;
+    }
+    work.close();
+    tracing::info!(service = service.name, "ready");
+    Ok(Running {
+        name: service.name,
+        kit,
+        work,
+        relay,
+        address: wiring.address,
+    })
+}
+
+async fn bootstrap_streams(kit: &Kit, service: &Service) -> Result<()> {
+    if service.migrations.is_some() {
+        kit.bus.ensure_stream(service.name).await?;
+        // Every unit of work leaves an audit entry, whose events belong to auth.
+        kit.bus.ensure_stream("auth").await?;
+    }
+    Ok(())
+}
+
+/// The relay outlives the work, so that the last events still leave.
+fn start_relay(kit: &Kit) -> Option<(Shutdown, tokio::task::JoinHandle<()>)> {
+    let database = kit.database.clone()?;
+    let stop = Shutdown::new();
+    let relay = Relay::new(database, kit.bus.clone()).run(stop.clone());
+    Some((stop, tokio::spawn(relay)))
+}
+
+impl Running {
+    /// Waits until the service is told to stop, then ends it phase by phase, each bounded: running
+    /// work, the last events, the connection to NATS, the one to Postgres.
+    pub async fn finish(self) {
+        self.kit.shutdown.cancelled().await;
+        if timeout(WORK_GRACE, self.work.wait()).await.is_err() {
+            tracing::warn!(service = self.name, "work was cut off after {WORK_GRACE:?}");
+        }
+        if let Some((stop, relay)) = self.relay {
+            stop.cancel();
+            if timeout(PHASE_GRACE, relay).await.is_err() {
+                tracing::warn!(
+                    service = self.name,
+                    "events stay in the outbox for the next start"
+                );
+            }
+        }
+        if timeout(PHASE_GRACE, self.kit.bus.flush()).await.is_err() {
+            tracing::warn!(
+                service = self.name,
+                "NATS did not take the last messages in time"
+            );
+        }
+        if let Some(database) = self.kit.database
+            && timeout(PHASE_GRACE, database.close()).await.is_err()
+        {
+            tracing::warn!(service = self.name, "Postgres connections were cut off");
+        }
+        tracing::info!(service = self.name, "stopped");
+    }
+}
+
+/// The whole life of a process that runs one service, for its `main`.
+#[must_use]
+pub fn main(service: Service) -> ExitCode {
+    let telemetry = match telemetry::init(&TelemetryConfig::from_env()) {
+        Ok(telemetry) => telemetry,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return ExitCode::from(2);
+        }
+    };
+    // Two workers at least: the exporter blocks one of them when it flushes.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().max(2)))
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(service)),
+        Err(error) => Err(crate::Error::Io {
+            what: "the runtime cannot be started".to_owned(),
+            source: error,
+        }),
+    };
+    telemetry.shutdown();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {}", service.name, chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(service: Service) -> Result<()> {
+    let shutdown = Shutdown::new();
+    shutdown::on_signals(&shutdown).map_err(|source| crate::Error::Io {
+        what: "signals cannot be handled".to_owned(),
+        source,
+    })?;
+    let running = start(&service, Config::from_env()?, Clock::system(), shutdown).await?;
+    running.finish().await;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! A service for the platform's tests: it keeps notes, one for each event it hears. Deliberately
+//! small: what is tested is what the platform promises.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses a part"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use platform::{
+    Code, Coded, Kit, Service, TenantTx, Wiring,
+    consumer::{Consumer, Delivery, Failure},
+};
+use proto::training::{ModelPromoted, TrainingFailed};
+use testkit::TestResult;
+use uuid::Uuid;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("tests/migrations");
+
+/// Keeps a note for every `TrainingFailed`, and fails on every `ModelPromoted` until it has tried
+/// as often as its `reason` says.
+pub const NOTES: Service = Service {
+    name: "notes",
+    migrations: Some(&MIGRATIONS),
+    wire: |kit| Box::pin(async move { Ok(Wiring::new().consume(consumer(&kit))) }),
+};
+
+#[derive(Debug, thiserror::Error)]
+#[error("not yet")]
+struct NotYet;
+
+impl Coded for NotYet {
+    fn code(&self) -> Code {
+        Code::Unavailable
+    }
+}
+
+pub static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
+
+fn consumer(kit: &Kit) -> Consumer {
+    let (database, other) = (kit.database(), kit.database());
+    Consumer::new("notes", "training")
+        .on(move |delivery: Delivery, event: TrainingFailed| {
+            let database = database.clone();
+            async move { note(&database, &delivery, &event.model_id).await }
+        })
+        .on(move |delivery: Delivery, event: ModelPromoted| {
+            let database = other.clone();
+            async move {
+                ATTEMPTS.fetch_add(1, Ordering::SeqCst);
+                let wanted: i64 = event.reason.parse().unwrap_or(1);
+                if delivery.attempt < wanted {
+                    return Err(NotYet.into());
+                }
+                note(&database, &delivery, &event.model_id).await
+            }
+        })
+}
+
+async fn note(database: &platform::Database, delivery: &Delivery, id: &str) -> Result<(), Failure> {
+    let opened = database
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    let id = platform::page::parse_id("id", id)?;
+    insert_note(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+pub async fn insert_note(tx: &mut TenantTx, id: Uuid) -> platform::Result<()> {
+    let tenant = tx.tenant();
+    sqlx::query("INSERT INTO note (tenant_id, id) VALUES ($1, $2)")
+        .bind(tenant)
+        .bind(id)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn count_notes(tx: &mut TenantTx) -> TestResult<i64> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM note")
+        .fetch_one(tx.connection())
+        .await?)
+}
+
+pub fn failed(id: Uuid) -> TrainingFailed {
+    TrainingFailed {
+        model_id: id.to_string(),
+        problem: String::new(),
+    }
+}

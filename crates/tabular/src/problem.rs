@@ -1,0 +1,127 @@
+//! What is wrong with a file, row by row, in words a user can act on.
+//!
+//! Deliberately not an error type: a file may have thousands of problems, and they are data for a
+//! report. What stops the reading of a file altogether is [`crate::sheet::ReadError`].
+
+use std::collections::BTreeMap;
+
+/// How many problems of each severity a report keeps; the others are only counted.
+pub const MAX_PROBLEMS: usize = 200;
+
+/// The longest excerpt of a cell that a problem repeats, in characters.
+const MAX_VALUE_CHARS: usize = 80;
+
+/// Whether a problem blocks the import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Nothing of the file is accepted.
+    Error,
+    /// Worth a look; the file is accepted.
+    Warning,
+}
+
+/// One thing that is wrong or worth a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether it blocks the import.
+    pub severity: Severity,
+    /// Stable name of the rule, for example `price_positive`.
+    pub rule: &'static str,
+    /// Row in the file, the header being row 1; 0 where it concerns the file or column.
+    pub row: u32,
+    /// Header of the column; empty where it concerns the row or file.
+    pub column: String,
+    /// The cell as it stood, at most 80 characters of it.
+    pub value: String,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// What to do about it.
+    pub suggestion: String,
+}
+
+impl Problem {
+    /// An error that concerns the file or a column; add the rest with [`Problem::at`] and [`Problem::with_value`].
+    pub fn error(rule: &'static str, message: String, suggestion: String) -> Self {
+        Self {
+            severity: Severity::Error,
+            rule,
+            row: 0,
+            column: String::new(),
+            value: String::new(),
+            message,
+            suggestion,
+        }
+    }
+
+    /// As [`Problem::error`], but not blocking.
+    pub fn warning(rule: &'static str, message: String, suggestion: String) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(rule, message, suggestion)
+        }
+    }
+
+    /// Says where: row (0 for none) and column (empty for none).
+    #[must_use]
+    pub fn at(mut self, row: u32, column: &str) -> Self {
+        self.row = row;
+        self.column = column.to_owned();
+        self
+    }
+
+    /// Repeats the cell as it stood, shortened to 80 characters.
+    #[must_use]
+    pub fn with_value(mut self, value: &str) -> Self {
+        self.value = value.chars().take(MAX_VALUE_CHARS).collect();
+        self
+    }
+}
+
+/// Collects problems: keeps the first of each severity, file-wide ones before all, and counts every one.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    wide: Vec<Problem>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    totals: BTreeMap<&'static str, u64>,
+    any_error: bool,
+}
+
+impl Collector {
+    /// Adds one problem.
+    pub(crate) fn add(&mut self, problem: Problem) {
+        self.add_counted(problem, 1);
+    }
+
+    /// Adds one problem that stands for `count` rows.
+    pub(crate) fn add_counted(&mut self, problem: Problem, count: u64) {
+        *self.totals.entry(problem.rule).or_default() += count;
+        self.any_error |= problem.severity == Severity::Error;
+        let list = match (problem.row, problem.severity) {
+            (0, _) => &mut self.wide,
+            (_, Severity::Error) => &mut self.errors,
+            (_, Severity::Warning) => &mut self.warnings,
+        };
+        if list.len() < MAX_PROBLEMS {
+            list.push(problem);
+        }
+    }
+
+    /// Whether nothing may be accepted.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.any_error
+    }
+
+    /// Errors, warnings and the count per rule.
+    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>, Vec<(&'static str, u64)>) {
+        let (mut errors, mut warnings): (Vec<_>, Vec<_>) = self
+            .wide
+            .into_iter()
+            .partition(|p| p.severity == Severity::Error);
+        errors.extend(self.errors);
+        warnings.extend(self.warnings);
+        errors.truncate(MAX_PROBLEMS);
+        warnings.truncate(MAX_PROBLEMS);
+        (errors, warnings, self.totals.into_iter().collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! The door: every gRPC path is looked up in the contract, judged, and handed to the forwarder or to
+//! its stream. Deliberately no list of methods: the contract is the list.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body as HttpBody, extract::State};
+use http::{Request, Response};
+use platform::{Kit, telemetry};
+use proto::{
+    access::{METHODS, Method, Right},
+    rpc::Context,
+};
+use tonic::{Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes};
+use tonic_prost::ProstCodec;
+use tracing::Instrument as _;
+
+use crate::{
+    callers::Callers,
+    forward::{Forward, RawCodec},
+    streams::{
+        predict_many::PredictMany, upload_dataset::UploadDataset,
+        watch_predictions::WatchPredictions,
+    },
+};
+
+/// Largest message a client may send in one piece.
+const MESSAGE_LIMIT: usize = 3 * 1024 * 1024;
+
+/// What every call needs.
+#[derive(Debug)]
+pub struct Gateway {
+    pub callers: Callers,
+    pub kit: Kit,
+}
+
+impl Gateway {
+    /// Establishes and judges the caller of a method.
+    pub async fn admit(
+        &self,
+        method: &'static Method,
+        metadata: &MetadataMap,
+    ) -> Result<Context, Status> {
+        let context = self.callers.context(metadata).await?;
+        method.authorize(context.caller.as_ref())?;
+        Ok(context)
+    }
+}
+
+/// Health, reflection, and behind them the whole contract.
+pub async fn routes(gateway: Arc<Gateway>) -> Routes {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter
+        .set_service_status("", tonic_health::ServingStatus::Serving)
+        .await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut routes = Routes::new(health);
+    match (reflection().build_v1(), reflection().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => routes = routes.add_service(v1).add_service(v1alpha),
+        _ => tracing::error!("reflection is off: the contract's descriptors are not readable"),
+    }
+    let contract = Router::new().fallback(call).with_state(gateway);
+    Routes::from(routes.into_axum_router().fallback_service(contract))
+}
+
+async fn call(State(gateway): State<Arc<Gateway>>, request: Request<HttpBody>) -> Response<Body> {
+    let path = request.uri().path();
+    let known = METHODS
+        .get(path)
+        .filter(|method| method.right != Right::Internal);
+    let Some(method) = known else {
+        return Status::unimplemented(format!("there is no method {path}")).into_http();
+    };
+    let span = tracing::info_span!("call", otel.kind = "server", otel.name = %path);
+    let traceparent = request.headers().get("traceparent");
+    telemetry::continue_trace(&span, traceparent.and_then(|value| value.to_str().ok()));
+    serve(gateway, method, request).instrument(span).await
+}
+
+async fn serve(
+    gateway: Arc<Gateway>,
+    method: &'static Method,
+    request: Request<HttpBody>,
+) -> Response<Body> {
+    if method.is_unary() {
+        return limited(RawCodec)
+            .unary(Forward { gateway, method }, request)
+            .await;
+    }
+    match method.name.as_str() {
+        "UploadDataset" => {
+            limited(ProstCodec::default())
+                .client_streaming(UploadDataset { gateway, method }, request)
+                .await
+        }
+        "PredictMany" => {
+            limited(ProstCodec::default())
+                .streaming(PredictMany { gateway, method }, request)
+                .await
+        }
+        "WatchPredictions" => {
+            limited(ProstCodec::default())
+                .server_streaming(WatchPredictions { gateway, method }, request)
+                .await
+        }
+        name => Status::unimplemented(format!("{name} is a stream that the gateway does not have"))
+            .into_http(),
+    }
+}
+
+fn limited<C: tonic::codec::Codec>(codec: C) -> Grpc<C> {
+    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_LIMIT), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream added to the contract has to be given a file here.
+    #[test]
+    fn every_stream_of_the_contract_is_served() {
+        let streams: Vec<_> = METHODS
+            .values()
+            .filter(|method| !method.is_unary())
+            .map(|method| method.name.as_str())
+            .collect();
+        assert_eq!(
+            streams,
+            ["UploadDataset", "PredictMany", "WatchPredictions"]
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! What training refuses, in sentences for the caller. Deliberately not here: what is wrong with the
+//! data of a training, which becomes the model's `problem`.
+
+use platform::{Code, Coded};
+use uuid::Uuid;
+
+/// Why training refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The dataset is unknown.
+    #[error("there is no dataset {0}: list them with `valutai datasets list`")]
+    NoDataset(Uuid),
+    /// The dataset is not there yet.
+    #[error(
+        "the dataset {0} is still being imported: wait until `valutai datasets get {0}` says ready"
+    )]
+    DatasetImporting(Uuid),
+    /// The dataset cannot be trained on.
+    #[error("the import of the dataset {id} failed ({problem}): correct the file and import it again")]
+    DatasetFailed {
+        /// The dataset.
+        id: Uuid,
+        /// Why its import failed.
+        problem: String,
+    },
+    /// The news of the dataset has not arrived.
+    #[error("the dataset {0} is ready, but its data has not arrived here yet: try again in a moment")]
+    DatasetOnItsWay(Uuid),
+    /// The model is unknown.
+    #[error("there is no model {0}: list them with `valutai models list`")]
+    NoModel(Uuid),
+    /// The model cannot be promoted.
+    #[error("the model {id} is {state}, and only a ready model can answer: {advice}")]
+    NotReady {
+        /// The model.
+        id: Uuid,
+        /// Where it stands.
+        state: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The reason is too long.
+    #[error("the reason has {0} characters: shorten it to at most 500")]
+    Reason(usize),
+    /// The process is asked to stop; the training starts again elsewhere.
+    #[error("the training was interrupted because the service stops")]
+    Interrupted,
+    /// The training broke down without a word about the data.
+    #[error("the training broke down: {0}")]
+    Broken(String),
+    /// Something below failed.
+    #[error(transparent)]
+    Platform(#[from] platform::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Platform(error.into())
+    }
+}
+
+impl From<prost::DecodeError> for Error {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Broken(format!("stored bytes cannot be decoded: {error}"))
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoDataset(_) | Self::NoModel(_) => Code::NotFound,
+            Self::DatasetImporting(_) | Self::DatasetFailed { .. } | Self::NotReady { .. } => {
+                Code::FailedPrecondition
+            }
+            Self::Reason(_) => Code::Invalid,
+            Self::DatasetOnItsWay(_) | Self::Interrupted => Code::Unavailable,
+            Self::Broken(_) => Code::Internal,
+            Self::Platform(error) => error.code(),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        platform::error::to_status(&error)
+    }
+}
