@@ -39,9 +39,9 @@ pub fn to_json<M: Message + Name>(message: &M) -> Result<String> {
     into_text(bytes)
 }
 
-fn write_json<'a, M, F>(
+fn write_json<M, F>(
     message: &M,
-    serializer: &mut serde_json::Serializer<&'a mut Vec<u8>, F>,
+    serializer: &mut serde_json::Serializer<&mut Vec<u8>, F>,
 ) -> Result<()>
 where
     M: Message + Name,

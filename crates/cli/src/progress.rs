@@ -20,7 +20,11 @@ pub fn of_bytes(total: u64, what: &'static str) -> ProgressBar {
 /// A bar that shows how far a job is; see [`show_share`].
 #[must_use]
 pub fn of_share(what: &'static str) -> ProgressBar {
-    let bar = bar(STEPS, what, "{spinner} [{bar:40}] {percent:>3} % {elapsed} {msg}");
+    let bar = bar(
+        STEPS,
+        what,
+        "{spinner} [{bar:40}] {percent:>3} % {elapsed} {msg}",
+    );
     if !bar.is_hidden() {
         bar.enable_steady_tick(Duration::from_millis(120));
     }

@@ -86,7 +86,11 @@ impl Table {
     fn widths(&self) -> Vec<usize> {
         let natural = |index: usize, title: &str| {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
-            cells.map(|cell| width(cell)).max().unwrap_or(0).max(width(title))
+            cells
+                .map(|cell| width(cell))
+                .max()
+                .unwrap_or(0)
+                .max(width(title))
         };
         let mut widths: Vec<usize> = self
             .columns
@@ -169,10 +173,7 @@ impl Table {
 ///
 /// # Errors
 /// Where the writer fails.
-pub fn print_facts(
-    out: &mut (impl Write + ?Sized),
-    facts: &[(&str, String)],
-) -> io::Result<()> {
+pub fn print_facts(out: &mut (impl Write + ?Sized), facts: &[(&str, String)]) -> io::Result<()> {
     let longest = facts.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let room = PAGE_WIDTH - longest - GAP;
     for (name, value) in facts {
@@ -208,7 +209,11 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_a_page() {
-        let mut table = Table::new().left("id").left("name").right("n").flexible("reason");
+        let mut table = Table::new()
+            .left("id")
+            .left("name")
+            .right("n")
+            .flexible("reason");
         let id = "0190a6b2-0000-7000-8000-000000000000";
         table.row([id, &"name ".repeat(30), "12", &"word ".repeat(60)]);
         let text = printed(&table);

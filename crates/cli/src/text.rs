@@ -113,7 +113,11 @@ pub fn seconds(value: f64) -> String {
     if value < 120.0 {
         format!("{value:.1} s")
     } else {
-        format!("{:.0} min {:02.0} s", (value / 60.0).floor(), (value % 60.0).floor())
+        format!(
+            "{:.0} min {:02.0} s",
+            (value / 60.0).floor(),
+            (value % 60.0).floor()
+        )
     }
 }
 

@@ -182,12 +182,12 @@ impl Config {
 }
 
 impl TelemetryConfig {
-    /// Reads the environment.
+    /// Reads the environment; logs what `default_filter` lets through where nothing is set.
     #[must_use]
-    pub fn from_env() -> Self {
+    pub fn from_env(default_filter: &str) -> Self {
         Self {
             otlp_endpoint: var("VALUTAI_OTLP_ENDPOINT"),
-            log_filter: var("VALUTAI_LOG").unwrap_or_else(|| "info".to_owned()),
+            log_filter: var("VALUTAI_LOG").unwrap_or_else(|| default_filter.to_owned()),
             json: var("VALUTAI_LOG_FORMAT").is_some_and(|format| format == "json"),
         }
     }

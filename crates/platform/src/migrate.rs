@@ -95,6 +95,22 @@ pub async fn ensure_roles(
     Ok(())
 }
 
+/// Makes the roles and migrates the database that an administrator's URL names.
+///
+/// # Errors
+/// Where Postgres refuses or a migration fails; finished schemas stay finished.
+pub async fn migrate_at(
+    url: &Secret,
+    schemas: &[Schema],
+    app_password: Option<&Secret>,
+) -> Result<()> {
+    let mut admin = PgConnection::connect(url.expose()).await?;
+    ensure_roles(&mut admin, schemas, app_password).await?;
+    migrate(&mut admin, schemas).await?;
+    admin.close().await?;
+    Ok(())
+}
+
 /// Brings every schema of the connected database to its newest migration.
 ///
 /// # Errors

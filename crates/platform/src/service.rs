@@ -264,7 +264,7 @@ impl Running {
 /// The whole life of a process that runs one service, for its `main`.
 #[must_use]
 pub fn main(service: Service) -> ExitCode {
-    let telemetry = match telemetry::init(&TelemetryConfig::from_env()) {
+    let telemetry = match telemetry::init(&TelemetryConfig::from_env("info")) {
         Ok(telemetry) => telemetry,
         Err(reason) => {
             eprintln!("{reason}");
@@ -293,7 +293,11 @@ pub fn main(service: Service) -> ExitCode {
     }
 }
 
-async fn run(service: Service) -> Result<()> {
+/// Runs one service by the settings in the environment until a signal ends it.
+///
+/// # Errors
+/// Where a setting is missing or the service cannot start.
+pub async fn run(service: Service) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown::on_signals(&shutdown).map_err(|source| crate::Error::Io {
         what: "signals cannot be handled".to_owned(),

@@ -95,7 +95,9 @@ fn count_texts(column: &Column) -> Vec<(&str, u32)> {
 enum DecimalChoice {
     Sure(Decimal),
     /// Both read equally many cells; `differ` where they give different numbers.
-    Either { differ: bool },
+    Either {
+        differ: bool,
+    },
 }
 
 fn count_decided(choices: &[DecimalChoice], decimal: Decimal) -> usize {
@@ -209,11 +211,7 @@ fn extent(profile: &mut Profile, texts: &[(&str, u32)]) {
     let (distinct, min, max) = match profile.kind {
         ColumnKind::Number if numbers.is_empty() => (0, String::new(), String::new()),
         ColumnKind::Number => (numbers.len(), low.to_string(), high.to_string()),
-        ColumnKind::Date => (
-            days.len(),
-            show(days.iter().min()),
-            show(days.iter().max()),
-        ),
+        ColumnKind::Date => (days.len(), show(days.iter().min()), show(days.iter().max())),
         ColumnKind::Category => {
             let (min, max) = words.unwrap_or_default();
             (word_count, min.to_owned(), max.to_owned())
@@ -266,7 +264,8 @@ fn choose_kind(texts: &[(&str, u32)], number: &NumberFormat, dates: &Dates) -> C
         filled += count;
         numbers += u64::from(parse_number(text, number).is_some()) * count;
         // 00123 is a name made of figures: as a number it would lose its zeros.
-        coded |= text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        coded |=
+            text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     }
     let enough = |count: u64| count > 0 && count as f64 >= KIND_SHARE * filled as f64;
     if enough(dates.read) {

@@ -1,1 +1,38 @@
-//! The prediction service.
+//! The prediction service: answers how likely new quotes are won, and keeps every answer.
+//!
+//! Layout: [`domain`] has the rules of fields, ids and answers, `commands` the units of work and the
+//! models in memory, `events` what it reacts to, `jobs` the partitions made ahead, `rpc` the calls it
+//! answers, `store` the SQL. Deliberately not here: learning, and the streams, which the gateway
+//! makes of these calls and of the events.
+
+mod commands;
+pub mod domain;
+mod error;
+mod events;
+mod jobs;
+mod rpc;
+mod store;
+
+pub use error::Error;
+
+use platform::{Kit, Service, Wiring};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The service.
+pub const SERVICE: Service = Service {
+    name: "prediction",
+    migrations: Some(&MIGRATIONS),
+    wire: |kit| Box::pin(wire(kit)),
+};
+
+async fn wire(kit: Kit) -> platform::Result<Wiring> {
+    jobs::ensure_partitions(&kit).await?;
+    let commands = commands::Commands::new(&kit);
+    Ok(Wiring::new()
+        .consume(events::consumer(&kit))
+        .task("partitions", jobs::keep_partitions(kit))
+        .rpc(proto::prediction::prediction_nats::Server(rpc::Rpc::new(
+            commands,
+        ))))
+}

@@ -12,7 +12,7 @@ pub enum Error {
     NoDataset(Uuid),
     /// The dataset is not there yet.
     #[error(
-        "the dataset {0} is still being imported: wait until `valutai datasets get {0}` says ready"
+        "the dataset {0} is still being imported: wait until `valutai datasets show {0}` says ready"
     )]
     DatasetImporting(Uuid),
     /// The dataset cannot be trained on.

@@ -215,8 +215,7 @@ async fn run_sign_out(global: &Global) -> Result<()> {
             global.endpoint
         )));
     };
-    let connection =
-        Connection::connect(&global.endpoint, Some(&token), global.timeout()).await?;
+    let connection = Connection::connect(&global.endpoint, Some(&token), global.timeout()).await?;
     let reply = sign_out(&connection).await?;
     Credentials::locate(global)?.forget(&global.endpoint, &token)?;
     output::reply(global.output, &reply, |out| writeln!(out, "signed out"))
@@ -227,7 +226,9 @@ async fn run_whoami(global: &Global) -> Result<()> {
     let request = connection.request(WhoAmIRequest {});
     let reply = connection.auth().who_am_i(request).await?.into_inner();
     let who = present(reply.identity.as_ref(), "identity")?;
-    output::reply(global.output, &reply, |out| print_facts(out, &identity(who)))
+    output::reply(global.output, &reply, |out| {
+        print_facts(out, &identity(who))
+    })
 }
 
 async fn run_sessions(global: &Global) -> Result<()> {

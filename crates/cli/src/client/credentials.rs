@@ -92,7 +92,11 @@ impl Credentials {
     pub fn forget(&self, endpoint: &str, token: &str) -> Result<()> {
         let mut content = self.load()?;
         let key = key(endpoint);
-        if content.endpoints.get(&key).is_some_and(|e| e.token == token) {
+        if content
+            .endpoints
+            .get(&key)
+            .is_some_and(|e| e.token == token)
+        {
             content.endpoints.remove(&key);
             self.save(&content)?;
         }
@@ -148,15 +152,21 @@ mod tests {
         let base = std::env::temp_dir().join(format!("valutai-{}", uuid::Uuid::new_v4()));
         let store = Credentials::in_folder(base.join("valutai"));
         assert_eq!(store.token("http://a:1").expect("reads"), None);
-        store.store("http://a:1/", "x@a.example", "one").expect("stores");
-        store.store("http://b:1", "x@b.example", "two").expect("stores");
-        assert_eq!(store.token("http://A:1").expect("reads").as_deref(), Some("one"));
+        store
+            .store("http://a:1/", "x@a.example", "one")
+            .expect("stores");
+        store
+            .store("http://b:1", "x@b.example", "two")
+            .expect("stores");
+        assert_eq!(
+            store.token("http://A:1").expect("reads").as_deref(),
+            Some("one")
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = |path: PathBuf| {
-                fs::metadata(path).expect("exists").permissions().mode() & 0o777
-            };
+            let mode =
+                |path: PathBuf| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
             assert_eq!(mode(store.path()), 0o600);
             assert_eq!(mode(base.join("valutai")), 0o700);
         }
@@ -164,7 +174,10 @@ mod tests {
         assert!(store.token("http://a:1").expect("reads").is_some());
         store.forget("http://a:1", "one").expect("forgets");
         assert_eq!(store.token("http://a:1").expect("reads"), None);
-        assert_eq!(store.token("http://b:1").expect("reads").as_deref(), Some("two"));
+        assert_eq!(
+            store.token("http://b:1").expect("reads").as_deref(),
+            Some("two")
+        );
         fs::write(store.path(), b"{").expect("writes");
         let broken = store.token("http://b:1").expect_err("is broken");
         assert_eq!(broken.exit_code(), 1);

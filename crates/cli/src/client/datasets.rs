@@ -169,7 +169,11 @@ async fn send_parts(
 /// What the server refused it with.
 pub async fn get(connection: &Connection, id: &str) -> Result<GetDatasetResponse> {
     let request = connection.request(GetDatasetRequest { id: id.to_owned() });
-    Ok(connection.ingestion().get_dataset(request).await?.into_inner())
+    Ok(connection
+        .ingestion()
+        .get_dataset(request)
+        .await?
+        .into_inner())
 }
 
 /// Waits until a dataset is ready or has failed, and answers it.

@@ -67,7 +67,11 @@ pub async fn train(
         dataset_id: dataset_id.to_owned(),
         seed,
     });
-    Ok(connection.training().train_model(request).await?.into_inner())
+    Ok(connection
+        .training()
+        .train_model(request)
+        .await?
+        .into_inner())
 }
 
 /// Reads a model.
@@ -115,7 +119,11 @@ pub async fn promote(
         id: id.to_owned(),
         reason: reason.to_owned(),
     });
-    Ok(connection.training().promote_model(request).await?.into_inner())
+    Ok(connection
+        .training()
+        .promote_model(request)
+        .await?
+        .into_inner())
 }
 
 /// Runs a command of `valutai models`.
@@ -136,7 +144,11 @@ pub async fn run(command: ModelsCommand, global: &Global) -> Result<()> {
                 page_size: page.page_size,
                 page_token: page.page_token,
             });
-            let reply = connection.training().list_models(request).await?.into_inner();
+            let reply = connection
+                .training()
+                .list_models(request)
+                .await?
+                .into_inner();
             output::reply(global.output, &reply, |out| {
                 show::models(&reply.models).print(out)
             })?;

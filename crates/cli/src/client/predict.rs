@@ -26,15 +26,16 @@ pub struct PredictArgs {
     #[arg(long = "field", value_name = "COLUMN=VALUE", value_parser = field)]
     pub fields: Vec<(String, String)>,
     /// Id of the model [default: the one that was promoted]
-    #[arg(
-        long,
-        value_name = "ID",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub model: String,
     /// Your name for the single quote
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, conflicts_with = "file")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "file"
+    )]
     pub quote_ref: String,
     /// Column that names the quotes of the file [default: quote_id where there is one]
     #[arg(long, value_name = "COLUMN", conflicts_with = "fields")]
@@ -56,10 +57,7 @@ pub fn field(text: &str) -> Result<(String, String), String> {
 }
 
 /// A quote whose values are texts as they would stand in a file.
-pub fn quote(
-    quote_ref: &str,
-    fields: impl IntoIterator<Item = (String, String)>,
-) -> QuoteInput {
+pub fn quote(quote_ref: &str, fields: impl IntoIterator<Item = (String, String)>) -> QuoteInput {
     let as_text = |text| FieldValue {
         value: Some(Value::Text(text)),
     };
@@ -107,7 +105,10 @@ pub async fn run(args: PredictArgs, global: &Global) -> Result<()> {
         .await;
     }
     for (index, (column, _)) in args.fields.iter().enumerate() {
-        if args.fields[..index].iter().any(|(other, _)| other == column) {
+        if args.fields[..index]
+            .iter()
+            .any(|(other, _)| other == column)
+        {
             return Err(Error::Misuse(format!("--field {column} is given twice")));
         }
     }
@@ -115,7 +116,9 @@ pub async fn run(args: PredictArgs, global: &Global) -> Result<()> {
     let quote = quote(&args.quote_ref, args.fields);
     let reply = predict(&connection, &args.model, quote).await?;
     let prediction = present(reply.prediction.as_ref(), "prediction")?;
-    output::reply(global.output, &reply, |out| show::prediction(out, prediction))
+    output::reply(global.output, &reply, |out| {
+        show::prediction(out, prediction)
+    })
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ pub async fn stream(
     job: &FileJob,
     mut each: impl FnMut(&[u8], &PredictManyResponse) -> Result<()>,
 ) -> Result<u64> {
+    scan(job).await?;
     let (rows, mut waiting) = mpsc::channel(ROWS_IN_FLIGHT);
     let (requests, outgoing) = mpsc::channel(REQUESTS_AHEAD);
     let reader = {
@@ -118,6 +119,19 @@ pub async fn stream(
     drop(waiting);
     let _ = reader.await;
     outcome
+}
+
+// A row that cannot be read would otherwise be found when half the file is predicted and stored.
+async fn scan(job: &FileJob) -> Result<()> {
+    let path = job.file.clone();
+    let scanned = tokio::task::spawn_blocking(move || {
+        let mut file = QuoteFile::open(&path)?;
+        while file.next_row()?.is_some() {}
+        Ok(())
+    });
+    scanned
+        .await
+        .map_err(|error| Error::Failed(format!("the file cannot be read: {error}")))?
 }
 
 fn out_of_step() -> Error {
@@ -201,7 +215,14 @@ pub async fn run(job: &FileJob, out: Option<&Path>, global: &Global) -> Result<(
         return Ok(());
     }
     if global.output == Format::Table {
-        output::line(&line("row", "quote", "win", "95 % interval", "evidence", "top reasons"))?;
+        output::line(&line(
+            "row",
+            "quote",
+            "win",
+            "95 % interval",
+            "evidence",
+            "top reasons",
+        ))?;
     }
     stream(&connection, job, |_, answer| {
         let prediction = present(answer.prediction.as_ref(), "prediction")?;
@@ -259,6 +280,9 @@ mod tests {
             ..Prediction::default()
         };
         let line = prediction_line(1_000_000, &prediction);
-        assert!(crate::text::width(&line) <= crate::table::PAGE_WIDTH, "{line}");
+        assert!(
+            crate::text::width(&line) <= crate::table::PAGE_WIDTH,
+            "{line}"
+        );
     }
 }

@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn rows_keep_their_bytes() {
-        let content = b"\xef\xbb\xbfid;\"a;b\";note\r\n1;\"x \"\"y\"\"\";\"two\r\nlines\"\r\n\r\n2 ; z;\r\n";
+        let content =
+            b"\xef\xbb\xbfid;\"a;b\";note\r\n1;\"x \"\"y\"\"\";\"two\r\nlines\"\r\n\r\n2 ; z;\r\n";
         let (header, rows) = read(content).expect("reads");
         assert_eq!(header.delimiter, b';');
         assert_eq!(header.line_end, b"\r\n");

@@ -14,10 +14,7 @@ const PATIENCE: u32 = 120;
 ///
 /// # Errors
 /// What the question was refused with.
-pub async fn until<T, F>(
-    mut ask: impl FnMut() -> F,
-    mut done: impl FnMut(&T) -> bool,
-) -> Result<T>
+pub async fn until<T, F>(mut ask: impl FnMut() -> F, mut done: impl FnMut(&T) -> bool) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
@@ -57,11 +54,8 @@ mod tests {
         )
         .await;
         assert_eq!(answer.expect("comes back"), 3);
-        let refused: Result<u32> = until(
-            || async { Err(Status::not_found("gone").into()) },
-            |_| true,
-        )
-        .await;
+        let refused: Result<u32> =
+            until(|| async { Err(Status::not_found("gone").into()) }, |_| true).await;
         assert!(refused.is_err());
     }
 }

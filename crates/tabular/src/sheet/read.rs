@@ -13,7 +13,7 @@ const HARD_MAX_BYTES: usize = 1024 * 1024 * 1024;
 
 /// A record put behind the file. Where it does not come out again as a record, a quotation mark
 /// was never closed; the csv crate would not tell.
-const END_MARK: &str = "\u{2}end of file\u{3}";
+const TAIL: &str = "\n\u{2}end of file\u{3}\n";
 
 /// Reads separated text: type, encoding and delimiter are found from the content.
 ///
@@ -67,12 +67,11 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(text: &'a str, delimiter: u8) -> Self {
-        const TAIL: &[u8] = "\n\u{2}end of file\u{3}\n".as_bytes();
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter)
-            .from_reader(text.as_bytes().chain(TAIL));
+            .from_reader(text.as_bytes().chain(TAIL.as_bytes()));
         Self {
             text,
             reader,
@@ -93,7 +92,7 @@ impl<'a> Rows<'a> {
             return Err(ReadError::UnclosedQuote { row: self.number });
         }
         let behind = self.reader.position().byte() > self.text.len() as u64;
-        if behind && self.record.len() == 1 && self.record.get(0) == Some(END_MARK) {
+        if behind && self.record.len() == 1 && self.record.get(0) == Some(TAIL.trim()) {
             return Ok(None);
         }
         // The header is row 1 even where empty lines precede it.
@@ -182,7 +181,11 @@ impl Table {
             });
         }
         let expected = self.names.len();
-        let surplus = row.cells.iter().skip(expected).any(|c| !c.trim().is_empty());
+        let surplus = row
+            .cells
+            .iter()
+            .skip(expected)
+            .any(|c| !c.trim().is_empty());
         if surplus || row.cells.len() < self.needed {
             self.uneven.push(UnevenRow {
                 row: row.number,
@@ -216,8 +219,7 @@ impl Table {
             } else {
                 name
             };
-            if let Some((first, header)) =
-                places.insert(name.to_lowercase(), (place, name.clone()))
+            if let Some((first, header)) = places.insert(name.to_lowercase(), (place, name.clone()))
             {
                 return Err(ReadError::DuplicateHeader {
                     header,

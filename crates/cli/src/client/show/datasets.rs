@@ -212,7 +212,14 @@ mod tests {
         let mut text = Vec::new();
         import(&mut text, &reply).expect("prints");
         let text = String::from_utf8(text).expect("is text");
-        for part in ["price", "90 %", "row 7", "price_positive", "1,199", "40.0 %"] {
+        for part in [
+            "price",
+            "90 %",
+            "row 7",
+            "price_positive",
+            "1,199",
+            "40.0 %",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(text.lines().all(|line| width(line) <= PAGE_WIDTH), "{text}");

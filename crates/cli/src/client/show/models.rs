@@ -10,7 +10,9 @@ use proto::training::{FeatureImportance, Model, Resources, ScoreIntervals, Score
 
 use crate::{
     table::{PAGE_WIDTH, Table, print_facts},
-    text::{bytes, clean, count, enum_word, interval, moment, percent, score, seconds, shorten, wrap},
+    text::{
+        bytes, clean, count, enum_word, interval, moment, percent, score, seconds, shorten, wrap,
+    },
 };
 
 const MOST_IMPORTANCES: usize = 12;
@@ -137,34 +139,30 @@ fn resources(cost: &Resources) -> String {
 fn scores(scores: &Scores) -> Table {
     let none = ScoreIntervals::default();
     let of = scores.intervals.as_ref().unwrap_or(&none);
+    let best = format!("F1 at {:.2}, its best", scores.best_threshold);
+    let base_log_loss = Some(scores.base_rate_log_loss);
+    let base_brier = Some(scores.base_rate_brier);
+    #[rustfmt::skip]
+    let rows = [
+        ("AUC-ROC", scores.auc_roc, of.auc_roc.as_ref(), Some(0.5), "higher"),
+        ("log loss", Some(scores.log_loss), of.log_loss.as_ref(), base_log_loss, "lower"),
+        ("Brier", Some(scores.brier), of.brier.as_ref(), base_brier, "lower"),
+        ("calibration error", Some(scores.calibration_error), None, None, "lower"),
+        ("precision at 0.5", scores.precision, of.precision.as_ref(), None, "higher"),
+        ("recall at 0.5", scores.recall, of.recall.as_ref(), None, "higher"),
+        ("F1 at 0.5", scores.f1, of.f1.as_ref(), None, "higher"),
+        (&best, scores.f1_at_best_threshold, None, None, "higher"),
+    ];
     let mut table = Table::new()
         .left("score on the test set")
         .right("model")
         .right("95 % interval")
         .right("base rate")
         .left("better is");
-    let mut row = |name: &str, value, range: Option<_>, base, better: &str| {
-        let cells = [
-            name.to_owned(),
-            score(value),
-            interval(range),
-            score(base),
-            better.to_owned(),
-        ];
-        table.row(cells);
-    };
-    row("AUC-ROC", scores.auc_roc, of.auc_roc.as_ref(), Some(0.5), "higher");
-    let base = Some(scores.base_rate_log_loss);
-    row("log loss", Some(scores.log_loss), of.log_loss.as_ref(), base, "lower");
-    let base = Some(scores.base_rate_brier);
-    row("Brier", Some(scores.brier), of.brier.as_ref(), base, "lower");
-    let calibration = Some(scores.calibration_error);
-    row("calibration error", calibration, None, None, "lower");
-    row("precision at 0.5", scores.precision, of.precision.as_ref(), None, "higher");
-    row("recall at 0.5", scores.recall, of.recall.as_ref(), None, "higher");
-    row("F1 at 0.5", scores.f1, of.f1.as_ref(), None, "higher");
-    let name = format!("F1 at {:.2}, its best", scores.best_threshold);
-    row(&name, scores.f1_at_best_threshold, None, None, "higher");
+    for (name, value, range, base, better) in rows {
+        let (value, range, base) = (score(value), interval(range), score(base));
+        table.row([name, &value, &range, &base, better]);
+    }
     table
 }
 
@@ -193,7 +191,9 @@ fn importances(importances: &[FeatureImportance]) -> Table {
         table.row([
             shorten(&importance.column, 30).as_str(),
             &format!("{:+.4}", importance.permutation),
-            &range.map_or("-".to_owned(), |i| format!("{:+.4} to {:+.4}", i.low, i.high)),
+            &range.map_or("-".to_owned(), |i| {
+                format!("{:+.4} to {:+.4}", i.low, i.high)
+            }),
             &format!("{:.3}", importance.mean_absolute_contribution),
         ]);
     }

@@ -1,0 +1,179 @@
+//! The whole system in one process: servers found or obtained, secrets kept in the data folder, all
+//! services started. Deliberately nothing that production would do differently below this file.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use localservers::{Options, Servers, StartOptions};
+use platform::{
+    Clock, Service,
+    config::{Key, Secret},
+    launch::{Launch, Launched},
+};
+
+use crate::error::{Error, Result};
+
+/// Every service, in the order in which they start; the gateway last, so that who reaches it
+/// reaches all.
+pub const SERVICES: [Service; 6] = [
+    auth::SERVICE,
+    ingestion::SERVICE,
+    training::SERVICE,
+    prediction::SERVICE,
+    reporting::SERVICE,
+    gateway::SERVICE,
+];
+
+/// Where to find the servers.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServerArgs {
+    /// A running Postgres to use, with the rights to make roles and a database
+    #[arg(long, env = "VALUTAI_ADMIN_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    pub postgres_url: Option<String>,
+    /// A running NATS with JetStream to use
+    #[arg(long, env = "VALUTAI_UP_NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Option<String>,
+    /// Folder with initdb, pg_ctl and postgres
+    #[arg(long, env = "VALUTAI_POSTGRES_BIN", value_name = "DIR")]
+    pub postgres_bin: Option<PathBuf>,
+    /// The nats-server program
+    #[arg(long, env = "VALUTAI_NATS_SERVER", value_name = "FILE")]
+    pub nats_server: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// Where the search begins.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            postgres_bin_dir: self.postgres_bin.clone(),
+            nats_server: self.nats_server.clone(),
+            ..Options::default()
+        }
+    }
+}
+
+/// A running system.
+#[derive(Debug)]
+pub struct Stack {
+    servers: Servers,
+    launched: Launched,
+    /// Address of the gateway, as a URL.
+    pub endpoint: String,
+}
+
+impl Stack {
+    /// Starts everything on a data folder; `report` hears what is being done.
+    ///
+    /// # Errors
+    /// Where a server cannot be had or a service does not start; nothing is left running.
+    pub async fn start(
+        args: &ServerArgs,
+        data_dir: &Path,
+        listen: SocketAddr,
+        durable: bool,
+        report: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        fs::create_dir_all(data_dir).map_err(Error::file(data_dir))?;
+        let servers = start_servers(args, data_dir, durable, report).await?;
+        match launch(&servers, data_dir, listen).await {
+            Ok((launched, endpoint)) => Ok(Self {
+                servers,
+                launched,
+                endpoint,
+            }),
+            Err(error) => {
+                stop_servers(servers).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops the services, then the servers that were started for them.
+    ///
+    /// # Errors
+    /// Where a server does not stop.
+    pub async fn stop(self) -> Result<()> {
+        self.launched.stop().await;
+        stop_servers(self.servers).await
+    }
+}
+
+async fn start_servers(
+    args: &ServerArgs,
+    data_dir: &Path,
+    durable: bool,
+    mut report: impl FnMut(&str) + Send + 'static,
+) -> Result<Servers> {
+    let options = args.options();
+    let mut start = StartOptions::durable(data_dir.join("servers"));
+    start.durable = durable;
+    start.postgres_url.clone_from(&args.postgres_url);
+    start.nats_url.clone_from(&args.nats_url);
+    blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
+}
+
+async fn stop_servers(servers: Servers) -> Result<()> {
+    blocking(move || servers.stop()).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, localservers::Error> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Failed(error.to_string()))?
+        .map_err(|error| Error::Failed(platform::error::chain(&error)))
+}
+
+async fn launch(
+    servers: &Servers,
+    data_dir: &Path,
+    listen: SocketAddr,
+) -> Result<(Launched, String)> {
+    let launch = Launch {
+        admin_url: Secret::new(servers.postgres_url()),
+        database: "valutai".to_owned(),
+        app_password: Secret::new(kept_secret(&data_dir.join("app-password"))?.to_base64()),
+        nats_url: Secret::new(servers.nats_url()),
+        subject_prefix: "valutai".to_owned(),
+        blob_dir: data_dir.join("blobs"),
+        kek: kept_secret(&data_dir.join("key-encryption-key"))?,
+        listen,
+        postgres_connections: 8,
+    };
+    let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
+    launch.prepare(&SERVICES).await.map_err(failed)?;
+    let launched = launch
+        .start(&SERVICES, &Clock::system())
+        .await
+        .map_err(failed)?;
+    let endpoint = format!("http://{}", launched.address().map_err(failed)?);
+    Ok((launched, endpoint))
+}
+
+/// Reads a secret of the data folder; makes it at the first start, readable by its owner only.
+fn kept_secret(path: &Path) -> Result<Key> {
+    match fs::read_to_string(path) {
+        Ok(text) => Key::from_base64(&text).map_err(|error| Error::content(path, error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = Key::generate();
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(Error::file(path))?;
+            file.write_all(key.to_base64().as_bytes())
+                .map_err(Error::file(path))?;
+            Ok(key)
+        }
+        Err(error) => Err(Error::file(path)(error)),
+    }
+}

@@ -1,0 +1,250 @@
+//! Meanings found from names and values where the caller said nothing.
+//!
+//! Deliberately careful: an outcome is guessed only where the values are outcomes, identifiers
+//! never become features, and what stays open is left to the caller with the candidates listed.
+
+use std::collections::HashMap;
+
+use super::given::Draft;
+use super::{Field, IMPORT_DATE, names};
+use crate::cell::{ColumnKind, is_missing, is_open_outcome, is_telling_outcome, parse_outcome};
+use crate::problem::Problem;
+use crate::profile::Profile;
+use crate::sheet::Sheet;
+
+/// A guess below this is not made.
+const SURE_ENOUGH: f64 = 0.5;
+
+/// From this share of different values on, a column names its rows.
+const NEAR_UNIQUE: f64 = 0.95;
+
+/// Fields found by name and kind alone, in the order they are given out.
+const BY_NAME: [Field; 6] = [
+    Field::Price,
+    Field::ListPrice,
+    Field::Cost,
+    Field::Discount,
+    Field::Quantity,
+    Field::Date,
+];
+
+/// Gives meanings to the columns that have none yet.
+pub(super) fn complete(sheet: &Sheet, profiles: &[Profile], draft: &mut Draft) {
+    let normal: Vec<String> = profiles.iter().map(|p| names::normal(&p.name)).collect();
+    outcome(profiles, &normal, draft);
+    by_name(profiles, &normal, draft);
+    only_date(profiles, draft);
+    group(sheet, profiles, &normal, draft);
+    identifiers(profiles, &normal, draft);
+}
+
+/// Whether the values are exactly one word for won and one for lost, besides words for open.
+fn looks_like_outcome(profile: &Profile) -> bool {
+    let decided: Vec<Option<bool>> = profile
+        .levels
+        .iter()
+        .filter(|(text, _)| !is_open_outcome(text))
+        .map(|(text, _)| parse_outcome(text))
+        .collect();
+    // A full list may go on, so it says nothing.
+    profile.levels.len() < 20
+        && decided.len() == 2
+        && decided.contains(&Some(true))
+        && decided.contains(&Some(false))
+}
+
+fn outcome(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+    if !draft.wants(Field::Outcome) {
+        return;
+    }
+    let mut best: Option<(f64, usize, String)> = None;
+    for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
+        if !draft.is_free(column) || !looks_like_outcome(profile) {
+            continue;
+        }
+        let words: Vec<&str> = profile
+            .levels
+            .iter()
+            .map(|(text, _)| text.as_str())
+            .collect();
+        let telling = profile
+            .levels
+            .iter()
+            .any(|(text, _)| is_telling_outcome(text));
+        let by_name = names::score(Field::Outcome, name);
+        let confidence = by_name.max(if telling { 0.8 } else { 0.0 });
+        if confidence > best.as_ref().map_or(SURE_ENOUGH, |(top, _, _)| *top) {
+            let reason = format!("its values are {}", words.join(" and "));
+            best = Some((confidence, column, reason));
+        }
+    }
+    if let Some((confidence, column, reason)) = best {
+        draft.set(column, Field::Outcome, confidence, reason);
+    }
+}
+
+/// Each column goes for the field its name fits best; each field takes the column that fits best.
+fn by_name(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+    let mut best: HashMap<Field, (f64, usize)> = HashMap::new();
+    for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
+        if !draft.is_free(column) {
+            continue;
+        }
+        let kind_fits = |field: Field| match profile.kind {
+            ColumnKind::Number => field.is_numeric(),
+            ColumnKind::Date => field == Field::Date,
+            ColumnKind::Category => false,
+        };
+        let mut favourite = (SURE_ENOUGH, None);
+        for field in BY_NAME.into_iter().filter(|field| kind_fits(*field)) {
+            let score = names::score(field, name);
+            if score > favourite.0 {
+                favourite = (score, Some(field));
+            }
+        }
+        if let (score, Some(field)) = favourite {
+            let top = best.entry(field).or_insert((score, column));
+            if score > top.0 {
+                *top = (score, column);
+            }
+        }
+    }
+    for field in BY_NAME {
+        if let (true, Some((score, column))) = (draft.wants(field), best.get(&field)) {
+            draft.set(
+                *column,
+                field,
+                *score,
+                format!("named like a {}", words(field)),
+            );
+        }
+    }
+}
+
+fn words(field: Field) -> String {
+    field.as_str().replace('_', " ")
+}
+
+fn only_date(profiles: &[Profile], draft: &mut Draft) {
+    let mut dates = profiles
+        .iter()
+        .enumerate()
+        .filter(|(column, p)| p.kind == ColumnKind::Date && draft.is_free(*column));
+    if let (Some((column, _)), None, true) = (dates.next(), dates.next(), draft.wants(Field::Date))
+    {
+        let reason = "the only column that holds dates".to_owned();
+        draft.set(column, Field::Date, 0.6, reason);
+    }
+}
+
+/// Looks for the column whose values bundle several rows with one winner each.
+fn group(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+    let (true, Some(outcome)) = (draft.wants(Field::Group), draft.column_of(Field::Outcome)) else {
+        return;
+    };
+    let rows = sheet.row_count() as f64;
+    let mut best: Option<(f64, usize, String)> = None;
+    for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
+        let whole = profile.kind == ColumnKind::Category || profile.integers;
+        let several = f64::from(profile.distinct) * 1.5 <= rows && profile.distinct >= 5;
+        if !draft.is_free(column) || !whole || !several {
+            continue;
+        }
+        let (groups, one_winner, more_winners) = winners(sheet, column, outcome);
+        let share = one_winner as f64 / groups.max(1) as f64;
+        let named = names::score(Field::Group, name) > SURE_ENOUGH;
+        let fits = if named {
+            share >= 0.8 && more_winners * 20 <= groups
+        } else {
+            share >= 0.95 && more_winners * 100 <= groups && groups >= 30
+        };
+        let confidence = if named { 0.9 } else { 0.7 };
+        if fits && best.as_ref().is_none_or(|(top, _, _)| confidence > *top) {
+            let reason =
+                format!("{groups} values with several rows each, and one winner per value");
+            best = Some((confidence, column, reason));
+        }
+    }
+    if let Some((confidence, column, reason)) = best {
+        draft.set(column, Field::Group, confidence, reason);
+    }
+}
+
+/// Values of a column, those with exactly one winner, and those with more.
+fn winners(sheet: &Sheet, column: usize, outcome: usize) -> (usize, usize, usize) {
+    let mut won: HashMap<&str, usize> = HashMap::new();
+    for row in 0..sheet.row_count() {
+        let key = sheet.cell(row, column).trim();
+        if is_missing(key) {
+            continue;
+        }
+        let winner = parse_outcome(sheet.cell(row, outcome)) == Some(true);
+        *won.entry(key).or_default() += usize::from(winner);
+    }
+    let one = won.values().filter(|count| **count == 1).count();
+    let more = won.values().filter(|count| **count > 1).count();
+    (won.len(), one, more)
+}
+
+/// Takes out the columns that name their row and say nothing else.
+fn identifiers(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+    for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
+        if !draft.is_free(column) {
+            continue;
+        }
+        let by_name = names::score(Field::QuoteId, name);
+        let unique = f64::from(profile.distinct) >= NEAR_UNIQUE * f64::from(profile.filled)
+            && profile.filled >= 10;
+        let names_rows = match profile.kind {
+            ColumnKind::Category => unique,
+            ColumnKind::Number => {
+                profile.integers && unique && (names::is_identifier(name) || is_sequence(profile))
+            }
+            ColumnKind::Date => false,
+        };
+        if draft.wants(Field::QuoteId) && (by_name > 0.95 || (names_rows && by_name > SURE_ENOUGH))
+        {
+            let reason = "named like the identifier of a quote".to_owned();
+            draft.set(column, Field::QuoteId, by_name, reason);
+        } else if names_rows {
+            let reason = "identifier, different in almost every row".to_owned();
+            draft.set(column, Field::Ignored, 0.8, reason);
+        }
+    }
+}
+
+/// Whether whole numbers run on without gaps, as row numbers do.
+fn is_sequence(profile: &Profile) -> bool {
+    let ends = (profile.min.parse::<f64>(), profile.max.parse::<f64>());
+    matches!(ends, (Ok(low), Ok(high)) if high - low + 1.0 == f64::from(profile.distinct))
+}
+
+/// Says that a required field has no column, which columns could be it, and what to type.
+pub(super) fn missing_field(field: Field, profiles: &[Profile]) -> Problem {
+    let could_be = |profile: &&Profile| match field {
+        Field::Outcome => (2..=5).contains(&profile.distinct),
+        Field::Date => profile.date_order.is_some(),
+        _ => profile.kind == ColumnKind::Number,
+    };
+    let candidates: Vec<String> = profiles
+        .iter()
+        .filter(could_be)
+        .take(12)
+        .map(|profile| format!("\"{}\"", profile.name))
+        .collect();
+    let (rule, what) = match field {
+        Field::Outcome => ("outcome_mapped", "tells which quotes were won"),
+        Field::Date => ("date_mapped", "holds the date of the quote"),
+        _ => ("price_mapped", "holds the quoted price"),
+    };
+    let mut suggestion = format!("say which one: --map {}=COLUMN", field.as_str());
+    if !candidates.is_empty() {
+        suggestion.push_str(&format!(", for example one of {}", candidates.join(", ")));
+    }
+    if field == Field::Date {
+        suggestion.push_str(&format!(
+            "; where the file has no dates: --map date={IMPORT_DATE}"
+        ));
+    }
+    Problem::error(rule, format!("no column was found that {what}"), suggestion)
+}

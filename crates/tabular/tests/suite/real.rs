@@ -1,0 +1,173 @@
+//! Real files of other people, read where `VALUTAI_REAL_DATA` names the folder that holds them.
+//!
+//! Deliberately not needed: without the variable each test says that it is skipped.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::common::{mapped, total};
+use tabular::{Field, Frame, Limits, Sheet, profile, read, validate};
+
+/// The content of a real file, or `None` where there are none.
+fn real(path: &str) -> Option<Vec<u8>> {
+    let Some(folder) = std::env::var_os("VALUTAI_REAL_DATA") else {
+        println!("skipped: VALUTAI_REAL_DATA is not set");
+        return None;
+    };
+    Some(std::fs::read(PathBuf::from(folder).join(path)).unwrap())
+}
+
+fn accepted(sheet: &Sheet, given: &[(Field, &str)], ignored: &[&str]) -> Frame {
+    let (profiles, mapping) = mapped(sheet, given, ignored);
+    for column in &mapping.columns {
+        println!(
+            "{:40} {:?} {} {}",
+            column.name, column.field, column.confidence, column.reason
+        );
+    }
+    let result = validate(sheet, &mapping, &profiles, crate::common::today());
+    println!("warnings {:#?}", result.report.warnings);
+    assert_eq!(result.report.errors, []);
+    assert_eq!(total(&result.report, "leak_suspected"), 0);
+    result.frame.unwrap()
+}
+
+fn sum(sheet: &Sheet, column: &str) -> f64 {
+    let profiles = profile(sheet);
+    profiles.iter().find(|p| p.name == column).unwrap().sum
+}
+
+#[test]
+fn car_parts() {
+    let Some(bytes) = real("ibm/WA_Fn-UseC_-Sales-Win-Loss.csv") else {
+        return;
+    };
+    let start = Instant::now();
+    let sheet = read(&bytes, &Limits::default()).unwrap();
+    println!("read {:?}", start.elapsed());
+    let start = Instant::now();
+    profile(&sheet);
+    println!("profile {:?}", start.elapsed());
+    let given = [
+        (Field::Outcome, "Opportunity Result"),
+        (Field::Price, "Opportunity Amount USD"),
+        (Field::Date, "@import"),
+    ];
+    let leaks = [
+        "Elapsed Days In Sales Stage",
+        "Sales Stage Change Count",
+        "Total Days Identified Through Closing",
+        "Total Days Identified Through Qualified",
+        "Ratio Days Identified To Total Days",
+        "Ratio Days Validated To Total Days",
+        "Ratio Days Qualified To Total Days",
+    ];
+    let start = Instant::now();
+    let (profiles, mapping) = mapped(&sheet, &given, &leaks);
+    println!("profile and map {:?}", start.elapsed());
+    let start = Instant::now();
+    validate(&sheet, &mapping, &profiles, crate::common::today());
+    println!("validate {:?}", start.elapsed());
+    let frame = accepted(&sheet, &given, &leaks);
+    assert_eq!(frame.len(), 78_025);
+    let won = frame.outcomes.iter().filter(|won| **won).count();
+    assert!((won as f64 / 78_025.0 - 0.226).abs() < 0.001);
+    let names: Vec<&str> = frame.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+    let competitor = profiles
+        .iter()
+        .find(|p| p.name == "Competitor Type")
+        .unwrap();
+    assert!(competitor.levels.contains(&("None".to_owned(), 9_257)));
+}
+
+#[test]
+fn road_building() {
+    let Some(bytes) = real("texas/texas_bids_long_derived.csv") else {
+        return;
+    };
+    let sheet = read(&bytes, &Limits::default()).unwrap();
+    let given = [
+        (Field::Outcome, "result"),
+        (Field::Price, "bid_amount"),
+        (Field::Date, "let_date:MDY"),
+    ];
+    // Every letting was in the first twelve days of a month, so the order has to be stated.
+    let (profiles, unstated) = mapped(&sheet, &given[..2], &[]);
+    let refused = validate(&sheet, &unstated, &profiles, crate::common::today());
+    assert_eq!(
+        (refused.frame, total(&refused.report, "date_order")),
+        (None, 1)
+    );
+    let frame = accepted(&sheet, &given, &[]);
+    assert_eq!(frame.len(), 8_700);
+    let dates = frame.dates.unwrap();
+    assert_eq!(
+        (dates.iter().min(), dates.iter().max()),
+        (Some(&17_079), Some(&17_723))
+    );
+    let date = frame
+        .columns
+        .iter()
+        .find(|c| c.field == Field::Date)
+        .unwrap();
+    assert_eq!(date.format.date_order(), "MDY");
+    assert!(frame.groups.is_some());
+}
+
+#[test]
+fn vehicle_fleets() {
+    for file in ["fleet/fleet_sales.csv", "fleet/segmented_model.csv"] {
+        let Some(bytes) = real(file) else { return };
+        let sheet = read(&bytes, &Limits::default()).unwrap();
+        let frame = accepted(&sheet, &[(Field::Date, "@import")], &[]);
+        assert_eq!(frame.len(), 4_000);
+        let field = |name: &str| {
+            frame
+                .columns
+                .iter()
+                .find(|c| c.name == name)
+                .map(|c| c.field)
+        };
+        assert_eq!(field("Unit_Price"), Some(Field::Price));
+        assert_eq!(field("MSRP"), Some(Field::ListPrice));
+        assert_eq!(field("Unit_Cost"), Some(Field::Cost));
+        assert_eq!(field("Units"), Some(Field::Quantity));
+        assert_eq!(field("Bid_No"), None);
+        assert!(frame.quote_ids.is_some());
+    }
+}
+
+#[test]
+fn messy_files() {
+    let Some(bytes) = real("messy/Financials_currency_dd-mm-yyyy.csv") else {
+        return;
+    };
+    let sheet = read(&bytes, &Limits::default()).unwrap();
+    assert_eq!((sheet.row_count(), sheet.headers.len()), (700, 16));
+    for (column, expected) in [
+        ("Sales", 118_726_350.29),
+        ("Profit", 16_893_702.29),
+        ("Discounts", 9_205_248.27),
+    ] {
+        let found = sum(&sheet, column);
+        assert!((found - expected).abs() < 0.005, "{column} {found}");
+    }
+    let profiles = profile(&sheet);
+    assert!(
+        profiles
+            .iter()
+            .any(|p| p.name == "Date" && p.date_ambiguous)
+    );
+    let Some(bytes) = real("messy/AirQualityUCI_semicolon_decimalcomma.csv") else {
+        return;
+    };
+    let sheet = read(&bytes, &Limits::default()).unwrap();
+    assert_eq!(
+        (sheet.row_count(), sheet.headers.len(), sheet.empty_rows),
+        (9_357, 15, 114)
+    );
+    let found = sum(&sheet, "T");
+    assert!((found - 91_495.6).abs() < 0.05, "{found}");
+}

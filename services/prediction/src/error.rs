@@ -1,0 +1,117 @@
+//! What prediction refuses, in sentences for the caller. Deliberately not here: why no price is
+//! recommended, which is part of an answer.
+
+use platform::{Code, Coded};
+use uuid::Uuid;
+
+/// Why prediction refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The model is unknown.
+    #[error("there is no model {0}: list them with `valutai models list`")]
+    NoModel(Uuid),
+    /// The model cannot answer.
+    #[error("the model {id} is {state}, and only a ready model can predict: {advice}")]
+    NotReady {
+        /// The model.
+        id: Uuid,
+        /// Where it stands.
+        state: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// No model answers by default.
+    #[error("there is no model yet: train a model first: `valutai models train --dataset ID`")]
+    NoChampion,
+    /// The news of a model has not arrived.
+    #[error("the model is ready, but has not arrived here yet: try again in a moment")]
+    ModelOnItsWay,
+    /// The prediction is unknown.
+    #[error("there is no prediction {0}: list them with `valutai predictions list`")]
+    NoPrediction(Uuid),
+    /// The quote is missing.
+    #[error("the request holds no quote: send one with its fields")]
+    NoQuote,
+    /// The batch is empty or too large.
+    #[error("the request holds {0} quotes: send 1 to 500")]
+    QuoteCount(usize),
+    /// The caller's name for the quote is too long.
+    #[error("quote_ref has {0} characters: shorten it to at most 200")]
+    QuoteRef(usize),
+    /// A text holds a character that cannot be stored.
+    #[error("{0} holds a null character: remove it")]
+    NullCharacter(String),
+    /// A number is infinite or not one.
+    #[error("the field \"{0}\" is not a finite number: send a finite one, or leave the field out")]
+    NotFinite(String),
+    /// A value is not what the column holds.
+    #[error("the field \"{field}\" holds \"{value}\", which is not {expected}: write it like {example}")]
+    Unreadable {
+        /// The field.
+        field: String,
+        /// Its value, shortened.
+        value: String,
+        /// What the column holds.
+        expected: &'static str,
+        /// A value that would be understood.
+        example: &'static str,
+    },
+    /// Nothing of the quote means anything to the model.
+    #[error("the quote has no field that the model reads: name at least one of {0}")]
+    NoKnownField(String),
+    /// One of several quotes is refused.
+    #[error("quote {number}: {problem}")]
+    InQuote {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: Box<Error>,
+    },
+    /// A model cannot be used.
+    #[error("a model cannot be used")]
+    Model(#[from] ml::Error),
+    /// Something of ours broke.
+    #[error("predicting broke down: {0}")]
+    Broken(String),
+    /// Something below failed.
+    #[error(transparent)]
+    Platform(#[from] platform::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Platform(error.into())
+    }
+}
+
+impl From<prost::DecodeError> for Error {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Broken(format!("stored bytes cannot be decoded: {error}"))
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoModel(_) | Self::NoPrediction(_) => Code::NotFound,
+            Self::NotReady { .. } | Self::NoChampion => Code::FailedPrecondition,
+            Self::ModelOnItsWay => Code::Unavailable,
+            Self::NoQuote
+            | Self::QuoteCount(_)
+            | Self::QuoteRef(_)
+            | Self::NullCharacter(_)
+            | Self::NotFinite(_)
+            | Self::Unreadable { .. }
+            | Self::NoKnownField(_) => Code::Invalid,
+            Self::InQuote { problem, .. } => problem.code(),
+            Self::Model(_) | Self::Broken(_) => Code::Internal,
+            Self::Platform(error) => error.code(),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        platform::error::to_status(&error)
+    }
+}

@@ -1,0 +1,68 @@
+//! What prediction reacts to: models that become ready, and the one that answers by default.
+//! Deliberately no loading: a model is loaded when it is first asked.
+
+use platform::{
+    Kit,
+    consumer::{Consumer, Delivery, Failure},
+    page::parse_id,
+};
+use prost::Message as _;
+use proto::training::{ModelPromoted, ModelTrained};
+
+use crate::{
+    Error, domain,
+    store::{self, ModelRow},
+};
+
+/// The consumer of training's news.
+pub fn consumer(kit: &Kit) -> Consumer {
+    let (trained, promoted) = (kit.clone(), kit.clone());
+    Consumer::new("prediction", "training")
+        .on(move |delivery: Delivery, event: ModelTrained| {
+            let kit = trained.clone();
+            async move { Ok::<(), Failure>(note_trained(&kit, &delivery, event).await?) }
+        })
+        .on(move |delivery: Delivery, event: ModelPromoted| {
+            let kit = promoted.clone();
+            async move { Ok::<(), Failure>(note_promoted(&kit, &delivery, &event).await?) }
+        })
+}
+
+async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Result<(), Error> {
+    let artefact = event.artefact.unwrap_or_default();
+    let model = ModelRow {
+        id: parse_id("model_id", &event.model_id)?,
+        dataset_id: parse_id("dataset_id", &event.dataset_id)?,
+        artefact_key: artefact.key,
+        artefact_size_bytes: artefact.size_bytes,
+        artefact_sha256: artefact.sha256,
+        input_schema: event.input_schema.unwrap_or_default().encode_to_vec(),
+    };
+    let opened = kit
+        .database()
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    store::insert_model(&mut tx, &model).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn note_promoted(
+    kit: &Kit,
+    delivery: &Delivery,
+    event: &ModelPromoted,
+) -> Result<(), Error> {
+    let id = parse_id("model_id", &event.model_id)?;
+    // The time of the promotion and not of its arrival: a delayed one must not win over a later one.
+    let since = domain::created_at(delivery.event_id).unwrap_or_else(|| kit.clock.now());
+    let opened = kit
+        .database()
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    if !store::update_champion(&mut tx, id, since).await? {
+        // Its ModelTrained failed once and comes again; so does this.
+        return Err(Error::ModelOnItsWay);
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,120 @@
+//! The rules of models: the states they go through, and how a stored model is told. Deliberately no
+//! I/O, and no learning: `snapshot` and `scores` only translate for the learning core.
+
+pub mod scores;
+pub mod snapshot;
+
+use platform::wire::timestamp;
+use prost::Message as _;
+use proto::training::{Model, ModelState};
+use uuid::Uuid;
+
+use crate::{Error, store::ModelRow};
+
+/// Where a model is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for a worker.
+    Queued,
+    /// A worker is learning.
+    Training,
+    /// Ready to predict.
+    Ready,
+    /// Training failed.
+    Failed,
+}
+
+impl State {
+    /// As it is stored.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Training => "training",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// As it was stored; the table allows no other text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        match text {
+            "queued" => Self::Queued,
+            "training" => Self::Training,
+            "ready" => Self::Ready,
+            _ => Self::Failed,
+        }
+    }
+
+    fn message(self) -> ModelState {
+        match self {
+            Self::Queued => ModelState::Queued,
+            Self::Training => ModelState::Training,
+            Self::Ready => ModelState::Ready,
+            Self::Failed => ModelState::Failed,
+        }
+    }
+
+    /// Lets only ready models pass.
+    ///
+    /// # Errors
+    /// `NotReady`, with what to do instead.
+    pub fn require_ready(self, id: Uuid) -> Result<(), Error> {
+        let advice = match self {
+            Self::Ready => return Ok(()),
+            Self::Queued | Self::Training => "wait until its training has ended",
+            Self::Failed => "train another one, see its problem for the reason",
+        };
+        Err(Error::NotReady {
+            id,
+            state: self.text(),
+            advice,
+        })
+    }
+}
+
+/// A stored model as it is told.
+///
+/// # Errors
+/// Where what training found cannot be read back.
+pub(crate) fn model_message(row: &ModelRow) -> Result<Model, Error> {
+    let learned = match &row.learned {
+        Some(bytes) => Model::decode(bytes.as_slice())?,
+        None => Model::default(),
+    };
+    Ok(Model {
+        id: row.id.to_string(),
+        dataset_id: row.dataset_id.to_string(),
+        state: State::of(&row.state).message() as i32,
+        champion: row.champion,
+        stage: row.stage.clone(),
+        progress: row.progress,
+        problem: row.problem.clone(),
+        created_at: Some(timestamp(row.created_at)),
+        created_by: row.created_by.to_string(),
+        finished_at: row.finished_at.map(timestamp),
+        ..learned
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_come_back_as_they_were_stored() {
+        for state in [State::Queued, State::Training, State::Ready, State::Failed] {
+            assert_eq!(State::of(state.text()), state);
+        }
+    }
+
+    #[test]
+    fn only_ready_models_pass() {
+        let id = Uuid::nil();
+        assert!(State::Ready.require_ready(id).is_ok());
+        let refusal = State::Training.require_ready(id).unwrap_err().to_string();
+        assert!(refusal.contains("is training"), "{refusal}");
+        assert!(refusal.contains("wait"), "{refusal}");
+    }
+}

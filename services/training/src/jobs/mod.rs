@@ -1,0 +1,265 @@
+//! The training of one model, as work that outlives a message: it may be interrupted at any point
+//! and is then begun again. Deliberately no learning: it carries data to `ml` and results back.
+
+mod progress;
+mod resources;
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use ml::{TrainOptions, Trained};
+use platform::{
+    Coded as _, Kit, TenantTx,
+    consumer::{Consumer, Delivery, Failure},
+    error::{Fate, chain},
+    page::parse_id,
+};
+use prost::Message as _;
+use proto::{
+    common::BlobRef,
+    ingestion::Snapshot,
+    rpc::Context,
+    training::{InputSchema, Model, ModelTrained, Resources, TrainingFailed, TrainingRequested},
+};
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    commands::{Promotion, promote},
+    domain::{model_message, scores, snapshot},
+    jobs::resources::Meter,
+    store,
+};
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// At this delivery the platform gives a message up, so that the model has to be given up as well.
+const LAST_ATTEMPT: i64 = 5;
+
+/// The consumer that trains.
+pub fn consumer(kit: &Kit) -> Consumer {
+    let worker = Worker {
+        kit: kit.clone(),
+        // A training fills a core and much memory: never two in one process.
+        turn: Arc::new(Semaphore::new(1)),
+    };
+    Consumer::new("training-worker", "training").on(
+        move |delivery: Delivery, event: TrainingRequested| {
+            let worker = worker.clone();
+            async move { Ok::<(), Failure>(worker.train_model(&delivery, &event).await?) }
+        },
+    )
+}
+
+#[derive(Debug, Clone)]
+struct Worker {
+    kit: Kit,
+    turn: Arc<Semaphore>,
+}
+
+/// What a finished training leaves behind.
+struct Finished {
+    model: Model,
+    input_schema: InputSchema,
+    artefact: Vec<u8>,
+}
+
+/// How a training ended that was not interrupted.
+enum Outcome {
+    Finished(Box<Finished>),
+    /// The data cannot be learned from; why, in a sentence.
+    Hopeless(String),
+}
+
+impl Worker {
+    async fn train_model(&self, delivery: &Delivery, event: &TrainingRequested) -> Result<()> {
+        let id = parse_id("model_id", &event.model_id)?;
+        let dataset_id = parse_id("dataset_id", &event.dataset_id)?;
+        let Err(error) = self.attempt(delivery, id, dataset_id).await else {
+            return Ok(());
+        };
+        if delivery.attempt >= LAST_ATTEMPT || error.code().fate() == Fate::DeadLetter {
+            tracing::error!(error = %chain(&error), model = %id, "a training was given up");
+            let problem = "the training broke down for a reason that is not in the data: train \
+                           again, and tell the operator if it happens again";
+            self.fail(delivery, id, problem).await?;
+        }
+        Err(error)
+    }
+
+    async fn attempt(&self, delivery: &Delivery, id: Uuid, dataset_id: Uuid) -> Result<()> {
+        let mut tx = self.kit.database().begin(delivery.tenant).await?;
+        let model = store::claim_model(&mut tx, id, self.kit.clock.now()).await?;
+        let dataset = store::find_dataset(&mut tx, dataset_id).await?;
+        tx.commit().await?;
+        let Some(model) = model else { return Ok(()) };
+        let Some(dataset) = dataset else {
+            let problem = "the dataset was deleted before the training could read it: train on another dataset";
+            return self.fail(delivery, id, problem).await;
+        };
+        let data = self
+            .kit
+            .blobs
+            .get(delivery.tenant, &dataset.snapshot())
+            .await?;
+        match self.learn(delivery.tenant, id, data, model.seed).await? {
+            Outcome::Finished(finished) => self.finish(delivery, id, *finished).await,
+            Outcome::Hopeless(problem) => self.fail(delivery, id, &problem).await,
+        }
+    }
+
+    /// Trains on a thread of its own and tells how far it is meanwhile.
+    async fn learn(&self, tenant: Uuid, id: Uuid, data: Vec<u8>, seed: i64) -> Result<Outcome> {
+        let _turn = self
+            .turn
+            .acquire()
+            .await
+            .map_err(|error| Error::Broken(error.to_string()))?;
+        let (sender, mut progress) = watch::channel(None);
+        let (shutdown, span) = (self.kit.shutdown.clone(), tracing::Span::current());
+        let mut work = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| {
+                train(&data, seed, &mut |step| {
+                    sender.send_replace(Some(step));
+                    if shutdown.is_cancelled() {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                })
+            })
+        });
+        let mut reporter = progress::Reporter::new(&self.kit, tenant, id);
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    return done.map_err(|error| Error::Broken(error.to_string()))?;
+                }
+                Ok(()) = progress.changed() => {
+                    let step = *progress.borrow_and_update();
+                    if let Some(step) = step {
+                        reporter.report(step).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn finish(&self, delivery: &Delivery, id: Uuid, finished: Finished) -> Result<()> {
+        let artefact = self
+            .kit
+            .blobs
+            .put(delivery.tenant, "model", &finished.artefact)
+            .await?;
+        let done = self
+            .finish_with(delivery, id, &finished, artefact.clone())
+            .await;
+        // An artefact that no row names would never be found again. After an error it stays, since
+        // a commit whose answer was lost may have named it.
+        if !done? {
+            self.kit.blobs.delete(&artefact).await?;
+        }
+        Ok(())
+    }
+
+    /// The one unit of work that makes a model ready; false where it was finished before.
+    async fn finish_with(
+        &self,
+        delivery: &Delivery,
+        id: Uuid,
+        finished: &Finished,
+        artefact: BlobRef,
+    ) -> Result<bool> {
+        let Some(mut tx) = self.begin_once(delivery).await? else {
+            return Ok(false);
+        };
+        let learned = scores::stored(&finished.model);
+        let now = self.kit.clock.now();
+        if !store::update_model_ready(&mut tx, id, &learned, &artefact, now).await? {
+            return Ok(false);
+        }
+        let context = Context::system(delivery.event_id.to_string());
+        let first = store::claim_champion(&mut tx).await?.is_none();
+        let row = store::find_model(&mut tx, id).await?;
+        let row = row.ok_or(Error::NoModel(id))?;
+        tx.publish(&ModelTrained {
+            model_id: id.to_string(),
+            dataset_id: row.dataset_id.to_string(),
+            artefact: Some(artefact),
+            input_schema: Some(finished.input_schema.clone()),
+            model: Some(Model {
+                champion: first,
+                ..model_message(&row)?
+            }),
+        })
+        .await?;
+        tx.audit(&context, "training.model_ready", id).await?;
+        if first {
+            let promotion = Promotion {
+                previous: None,
+                promoted_by: None,
+                reason: "first model",
+            };
+            promote(&mut tx, &self.kit, &context, id, promotion).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn fail(&self, delivery: &Delivery, id: Uuid, problem: &str) -> Result<()> {
+        let Some(mut tx) = self.begin_once(delivery).await? else {
+            return Ok(());
+        };
+        if !store::update_model_failed(&mut tx, id, problem, self.kit.clock.now()).await? {
+            return Ok(());
+        }
+        tx.publish(&TrainingFailed {
+            model_id: id.to_string(),
+            problem: problem.to_owned(),
+        })
+        .await?;
+        let context = Context::system(delivery.event_id.to_string());
+        tx.audit(&context, "training.model_failed", id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn begin_once(&self, delivery: &Delivery) -> Result<Option<TenantTx>> {
+        Ok(self
+            .kit
+            .database()
+            .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+            .await?)
+    }
+}
+
+/// The whole of the learning, on the current thread.
+fn train(
+    data: &[u8],
+    seed: i64,
+    on_progress: &mut dyn FnMut(ml::Progress) -> ControlFlow<()>,
+) -> Result<Outcome> {
+    let meter = Meter::begin();
+    let snapshot = Snapshot::decode(data)?;
+    let input_schema = snapshot::input_schema(&snapshot);
+    let options = TrainOptions {
+        seed: seed.cast_unsigned(),
+        ..TrainOptions::default()
+    };
+    match ml::train(&snapshot::training_set(snapshot), &options, on_progress) {
+        Ok(trained) => Ok(Outcome::Finished(Box::new(finished(
+            &trained,
+            input_schema,
+            meter.end(),
+        )))),
+        Err(ml::Error::Cancelled) => Err(Error::Interrupted),
+        Err(problem) => Ok(Outcome::Hopeless(problem.to_string())),
+    }
+}
+
+fn finished(trained: &Trained, input_schema: InputSchema, resources: Resources) -> Finished {
+    Finished {
+        model: scores::learned_model(trained, resources),
+        input_schema,
+        artefact: trained.model.to_bytes(),
+    }
+}
