@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = DescriptorPool::decode(descriptor.as_slice())?;
     require_access(&pool)?;
 
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("contract.bin"), &descriptor)?;
 
     let tonic = tonic_prost_build::configure()

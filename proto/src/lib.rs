@@ -12,7 +12,6 @@ pub mod rpc;
     missing_docs,
     unused_qualifications,
     clippy::all,
-    clippy::unwrap_used,
     reason = "generated"
 )]
 #[rustfmt::skip]

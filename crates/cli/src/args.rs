@@ -1,11 +1,13 @@
 //! The tree of commands and the options that all of them share. Deliberately no behaviour: each
 //! command's options stand beside the code that obeys them.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{client::ClientCommand, output::Format, sample::command::SampleArgs};
+use crate::{
+    client::ClientCommand, output::Format, sample::command::SampleArgs, server::ServerCommand,
+};
 
 /// Where a gateway listens unless told otherwise.
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:50051";
@@ -38,6 +40,9 @@ pub struct Cli {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// A command that runs the system.
+    #[command(flatten)]
+    Server(ServerCommand),
     /// A command that talks to a gateway.
     #[command(flatten)]
     Client(ClientCommand),
@@ -92,11 +97,12 @@ pub struct Global {
 
     /// Folder of the stored session tokens [default: ~/.config/valutai]
     #[arg(long, global = true, env = "VALUTAI_CONFIG_DIR", value_name = "DIR")]
-    pub config_dir: Option<PathBuf>,
+    pub config_dir: Option<OsString>,
 
     /// The platform's folder of configurations, in which ours is made.
+    // Not a path for clap, which refuses empty ones, and an empty variable means an unset one.
     #[arg(long, global = true, hide = true, env = PLATFORM_CONFIG)]
-    pub platform_config_dir: Option<PathBuf>,
+    pub platform_config_dir: Option<OsString>,
 }
 
 #[cfg(windows)]

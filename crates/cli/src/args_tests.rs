@@ -84,3 +84,10 @@ fn misuse_is_refused() {
     refused("valutai -o xml auth whoami");
     refused("valutai sample --rows 0 --out q.csv");
 }
+
+#[test]
+fn an_empty_folder_counts_as_unset() {
+    let words = ["valutai", "--config-dir", "", "auth", "whoami"];
+    let cli = Cli::try_parse_from(words).expect("environments hold empty variables");
+    assert_eq!(cli.global.config_dir.as_deref(), Some("".as_ref()));
+}

@@ -2,7 +2,7 @@
 //!
 //! Layout: [`args`] is the tree of commands; [`client`] talks to a gateway; [`output`], [`table`],
 //! [`text`] and [`progress`] show what came back; [`sample`] makes a quote history with known
-//! truth; [`error`] decides sentences and exit codes. Deliberately not here: any rule of the
+//! truth; [`server`] runs the system; [`error`] decides sentences and exit codes. Deliberately not here: any rule of the
 //! product, which stands behind the gateway.
 
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ pub mod files;
 pub mod output;
 pub mod progress;
 pub mod sample;
+pub mod server;
 pub mod table;
 pub mod text;
 
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
 pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Client(command) => client::run(command, cli.global).await,
+        Command::Server(command) => server::run(command, &cli.global).await,
         Command::Sample(args) => sample::command::run(&args),
     }
 }

@@ -15,7 +15,7 @@ use crate::sheet::{Column, Sheet};
 const KIND_SHARE: f64 = 0.99;
 
 /// How many different values a profile lists.
-const MAX_LEVELS: usize = 20;
+pub(crate) const MAX_LEVELS: usize = 20;
 
 /// What the cells of a column are.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,24 +56,39 @@ pub struct Profile {
 ///
 /// Where a column could be read with decimal point or comma, the other columns of the file decide.
 pub fn profile(sheet: &Sheet) -> Vec<Profile> {
-    let counted: Vec<Vec<(&str, u32)>> = sheet.columns.iter().map(count_texts).collect();
-    let choices: Vec<DecimalChoice> = counted.iter().map(|texts| choose_decimal(texts)).collect();
+    let mut choices = Vec::with_capacity(sheet.columns.len());
+    let mut profiles = Vec::with_capacity(sheet.columns.len());
+    // One column at a time, since the different texts of all columns together need much memory.
+    for (name, column) in sheet.headers.iter().zip(&sheet.columns) {
+        let texts = count_texts(column);
+        let choice = choose_decimal(&texts);
+        let decimal = match choice {
+            DecimalChoice::Sure(decimal) => decimal,
+            DecimalChoice::Either { .. } => Decimal::Point,
+        };
+        profiles.push(profile_column(name, &texts, NumberFormat { decimal }));
+        choices.push(choice);
+    }
     let commas = count_decided(&choices, Decimal::Comma);
     let points = count_decided(&choices, Decimal::Point);
-    sheet
-        .headers
-        .iter()
-        .zip(counted.iter().zip(choices))
-        .map(|(name, (texts, choice))| {
-            let decimal = match choice {
-                DecimalChoice::Sure(decimal) => decimal,
-                DecimalChoice::Either { .. } if commas > points => Decimal::Comma,
-                DecimalChoice::Either { .. } => Decimal::Point,
-            };
-            let open = choice == DecimalChoice::Either { differ: true } && commas == points;
-            profile_column(name, texts, NumberFormat { decimal }, open)
-        })
-        .collect()
+    let comma = NumberFormat {
+        decimal: Decimal::Comma,
+    };
+    for (profile, (choice, column)) in profiles.iter_mut().zip(choices.iter().zip(&sheet.columns)) {
+        match choice {
+            DecimalChoice::Either { matters: false, .. } if commas > points => {
+                profile.format.number = comma;
+            }
+            DecimalChoice::Either { .. } if commas > points => {
+                *profile = profile_column(&profile.name, &count_texts(column), comma);
+            }
+            DecimalChoice::Either { differ: true, .. } if commas == points => {
+                profile.number_ambiguous = profile.kind == ColumnKind::Number;
+            }
+            _ => {}
+        }
+    }
+    profiles
 }
 
 /// The different trimmed texts of a column with their counts, in order of appearance.
@@ -94,8 +109,10 @@ fn count_texts(column: &Column) -> Vec<(&str, u32)> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum DecimalChoice {
     Sure(Decimal),
-    /// Both read equally many cells; `differ` where they give different numbers.
+    /// Both read equally many cells: `matters` where there are separators at all, `differ` where
+    /// the two give different numbers.
     Either {
+        matters: bool,
         differ: bool,
     },
 }
@@ -126,16 +143,14 @@ fn choose_decimal(texts: &[(&str, u32)]) -> DecimalChoice {
     match points.cmp(&commas) {
         std::cmp::Ordering::Greater => DecimalChoice::Sure(Decimal::Point),
         std::cmp::Ordering::Less => DecimalChoice::Sure(Decimal::Comma),
-        std::cmp::Ordering::Equal => DecimalChoice::Either { differ },
+        std::cmp::Ordering::Equal => DecimalChoice::Either {
+            matters: points > 0,
+            differ,
+        },
     }
 }
 
-fn profile_column(
-    name: &str,
-    texts: &[(&str, u32)],
-    number: NumberFormat,
-    number_open: bool,
-) -> Profile {
+fn profile_column(name: &str, texts: &[(&str, u32)], number: NumberFormat) -> Profile {
     let dates = read_dates(texts);
     let kind = choose_kind(texts, &number, &dates);
     let format = CellFormat {
@@ -148,7 +163,7 @@ fn profile_column(
         format,
         date_order: dates.order,
         date_ambiguous: dates.ambiguous,
-        number_ambiguous: kind == ColumnKind::Number && number_open,
+        number_ambiguous: false,
         integers: false,
         filled: 0,
         missing: 0,

@@ -45,7 +45,9 @@ pub enum Error {
     #[error("the field \"{0}\" is not a finite number: send a finite one, or leave the field out")]
     NotFinite(String),
     /// A value is not what the column holds.
-    #[error("the field \"{field}\" holds \"{value}\", which is not {expected}: write it like {example}")]
+    #[error(
+        "the field \"{field}\" holds \"{value}\", which is not {expected}: write it like {example}"
+    )]
     Unreadable {
         /// The field.
         field: String,

@@ -47,11 +47,7 @@ async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Re
     Ok(tx.commit().await?)
 }
 
-async fn note_promoted(
-    kit: &Kit,
-    delivery: &Delivery,
-    event: &ModelPromoted,
-) -> Result<(), Error> {
+async fn note_promoted(kit: &Kit, delivery: &Delivery, event: &ModelPromoted) -> Result<(), Error> {
     let id = parse_id("model_id", &event.model_id)?;
     // The time of the promotion and not of its arrival: a delayed one must not win over a later one.
     let since = domain::created_at(delivery.event_id).unwrap_or_else(|| kit.clock.now());

@@ -79,13 +79,12 @@ pub async fn insert_model(tx: &mut TenantTx, model: &ModelRow) -> Result<()> {
 
 /// Notes when a model became champion, keeping the latest time; false where the model is unknown.
 pub async fn update_champion(tx: &mut TenantTx, id: Uuid, since: DateTime<Utc>) -> Result<bool> {
-    let done = sqlx::query(
-        "UPDATE model SET champion_since = greatest(champion_since, $2) WHERE id = $1",
-    )
-    .bind(id)
-    .bind(since)
-    .execute(tx.connection())
-    .await?;
+    let done =
+        sqlx::query("UPDATE model SET champion_since = greatest(champion_since, $2) WHERE id = $1")
+            .bind(id)
+            .bind(since)
+            .execute(tx.connection())
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -159,18 +158,14 @@ pub async fn find_prediction(
 }
 
 /// Predictions with smaller ids than `before`, newest first.
-pub async fn list_predictions(
-    tx: &mut TenantTx,
-    before: Uuid,
-    limit: i64,
-) -> Result<Vec<KeptRow>> {
-    Ok(sqlx::query_as(
-        "SELECT id, detail FROM prediction WHERE id < $1 ORDER BY id DESC LIMIT $2",
+pub async fn list_predictions(tx: &mut TenantTx, before: Uuid, limit: i64) -> Result<Vec<KeptRow>> {
+    Ok(
+        sqlx::query_as("SELECT id, detail FROM prediction WHERE id < $1 ORDER BY id DESC LIMIT $2")
+            .bind(before)
+            .bind(limit)
+            .fetch_all(tx.connection())
+            .await?,
     )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(tx.connection())
-    .await?)
 }
 
 /// The same for one model.

@@ -16,7 +16,9 @@ pub enum Error {
     )]
     DatasetImporting(Uuid),
     /// The dataset cannot be trained on.
-    #[error("the import of the dataset {id} failed ({problem}): correct the file and import it again")]
+    #[error(
+        "the import of the dataset {id} failed ({problem}): correct the file and import it again"
+    )]
     DatasetFailed {
         /// The dataset.
         id: Uuid,
@@ -24,7 +26,9 @@ pub enum Error {
         problem: String,
     },
     /// The news of the dataset has not arrived.
-    #[error("the dataset {0} is ready, but its data has not arrived here yet: try again in a moment")]
+    #[error(
+        "the dataset {0} is ready, but its data has not arrived here yet: try again in a moment"
+    )]
     DatasetOnItsWay(Uuid),
     /// The model is unknown.
     #[error("there is no model {0}: list them with `valutai models list`")]

@@ -40,11 +40,7 @@ async fn note_imported(
     Ok(tx.commit().await?)
 }
 
-async fn note_deleted(
-    kit: &Kit,
-    delivery: &Delivery,
-    event: &DatasetDeleted,
-) -> Result<(), Error> {
+async fn note_deleted(kit: &Kit, delivery: &Delivery, event: &DatasetDeleted) -> Result<(), Error> {
     let id = parse_id("dataset_id", &event.dataset_id)?;
     let opened = kit
         .database()

@@ -36,5 +36,7 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
     Ok(Wiring::new()
         .consume(events::consumer(&kit))
         .consume(jobs::consumer(&kit))
-        .rpc(proto::training::training_nats::Server(rpc::Rpc::new(commands))))
+        .rpc(proto::training::training_nats::Server(rpc::Rpc::new(
+            commands,
+        ))))
 }

@@ -89,11 +89,7 @@ pub async fn insert_dataset(
 }
 
 /// Notes that a dataset is gone, known or not.
-pub async fn update_dataset_deleted(
-    tx: &mut TenantTx,
-    id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub async fn update_dataset_deleted(tx: &mut TenantTx, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     let tenant = tx.tenant();
     sqlx::query(
         "INSERT INTO dataset (tenant_id, id, row_count, won_count, deleted_at)

@@ -45,11 +45,11 @@ impl Credentials {
     /// # Errors
     /// Where the platform names no home.
     pub fn locate(global: &Global) -> Result<Self> {
-        if let Some(folder) = &global.config_dir {
+        if let Some(folder) = global.config_dir.as_ref().filter(|f| !f.is_empty()) {
             return Ok(Self::in_folder(folder));
         }
-        let base = match &global.platform_config_dir {
-            Some(base) if base.is_absolute() => Some(base.clone()),
+        let base = match global.platform_config_dir.as_ref().map(PathBuf::from) {
+            Some(base) if base.is_absolute() => Some(base),
             _ => std::env::home_dir()
                 .filter(|home| home.is_absolute())
                 .map(|home| home.join(".config")),

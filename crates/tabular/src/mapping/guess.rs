@@ -9,7 +9,7 @@ use super::given::Draft;
 use super::{Field, IMPORT_DATE, names};
 use crate::cell::{ColumnKind, is_missing, is_open_outcome, is_telling_outcome, parse_outcome};
 use crate::problem::Problem;
-use crate::profile::Profile;
+use crate::profile::{MAX_LEVELS, Profile};
 use crate::sheet::Sheet;
 
 /// A guess below this is not made.
@@ -38,19 +38,17 @@ pub(super) fn complete(sheet: &Sheet, profiles: &[Profile], draft: &mut Draft) {
     identifiers(profiles, &normal, draft);
 }
 
-/// Whether the values are exactly one word for won and one for lost, besides words for open.
+/// Whether the values are exactly one word for won and one for lost, besides words for open; the
+/// same word in upper and lower case counts once.
 fn looks_like_outcome(profile: &Profile) -> bool {
-    let decided: Vec<Option<bool>> = profile
-        .levels
-        .iter()
-        .filter(|(text, _)| !is_open_outcome(text))
-        .map(|(text, _)| parse_outcome(text))
+    let texts = profile.levels.iter().map(|(text, _)| text);
+    let decided: HashMap<String, Option<bool>> = texts
+        .filter(|text| !is_open_outcome(text))
+        .map(|text| (text.to_lowercase(), parse_outcome(text)))
         .collect();
+    let says = |outcome| decided.values().any(|found| *found == Some(outcome));
     // A full list may go on, so it says nothing.
-    profile.levels.len() < 20
-        && decided.len() == 2
-        && decided.contains(&Some(true))
-        && decided.contains(&Some(false))
+    profile.levels.len() < MAX_LEVELS && decided.len() == 2 && says(true) && says(false)
 }
 
 fn outcome(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
@@ -143,6 +141,15 @@ fn group(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Dra
         return;
     };
     let rows = sheet.row_count() as f64;
+    let mut known: HashMap<&str, bool> = HashMap::new();
+    let won: Vec<bool> = (0..sheet.row_count())
+        .map(|row| {
+            let text = sheet.cell(row, outcome);
+            *known
+                .entry(text)
+                .or_insert_with(|| parse_outcome(text) == Some(true))
+        })
+        .collect();
     let mut best: Option<(f64, usize, String)> = None;
     for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
         let whole = profile.kind == ColumnKind::Category || profile.integers;
@@ -150,7 +157,7 @@ fn group(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Dra
         if !draft.is_free(column) || !whole || !several {
             continue;
         }
-        let (groups, one_winner, more_winners) = winners(sheet, column, outcome);
+        let (groups, one_winner, more_winners) = winners(sheet, column, &won);
         let share = one_winner as f64 / groups.max(1) as f64;
         let named = names::score(Field::Group, name) > SURE_ENOUGH;
         let fits = if named {
@@ -171,19 +178,25 @@ fn group(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Dra
 }
 
 /// Values of a column, those with exactly one winner, and those with more.
-fn winners(sheet: &Sheet, column: usize, outcome: usize) -> (usize, usize, usize) {
-    let mut won: HashMap<&str, usize> = HashMap::new();
-    for row in 0..sheet.row_count() {
+///
+/// Stops early, with too many of the last, where the column is plainly no group.
+fn winners(sheet: &Sheet, column: usize, won: &[bool]) -> (usize, usize, usize) {
+    let mut winners: HashMap<&str, usize> = HashMap::new();
+    let mut more = 0;
+    for (row, won) in won.iter().enumerate() {
         let key = sheet.cell(row, column).trim();
         if is_missing(key) {
             continue;
         }
-        let winner = parse_outcome(sheet.cell(row, outcome)) == Some(true);
-        *won.entry(key).or_default() += usize::from(winner);
+        let count = winners.entry(key).or_default();
+        *count += usize::from(*won);
+        more += usize::from(*won && *count == 2);
+        if row > 1000 && more * 4 > winners.len() {
+            return (winners.len(), 0, more);
+        }
     }
-    let one = won.values().filter(|count| **count == 1).count();
-    let more = won.values().filter(|count| **count > 1).count();
-    (won.len(), one, more)
+    let one = winners.values().filter(|count| **count == 1).count();
+    (winners.len(), one, more)
 }
 
 /// Takes out the columns that name their row and say nothing else.

@@ -1,7 +1,6 @@
 //! Single cells: numbers, dates, outcomes and missing values.
 //!
 //! Not about whole columns; see `columns.rs`.
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use chrono::NaiveDate;
 use proptest::prelude::*;

@@ -1,7 +1,6 @@
 //! Profiles and mappings: what columns hold and what they stand for.
 //!
 //! Not about the rules that rows must keep; see `rules.rs`.
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use crate::common::{history, mapped, sheet, try_map};
 use tabular::{ColumnKind, DateOrder, DateSource, Decimal, Field, Mapping, Profile, profile};
@@ -56,6 +55,8 @@ fn other_columns_settle_an_open_separator() {
     assert_eq!(profiles[1].format.number.decimal, Decimal::Comma);
     assert!((profiles[1].sum - 3579.0).abs() < 1e-9);
     assert!(!profiles[1].number_ambiguous);
+    let plain = profile(&sheet("a;b\n1,5;10\n2,75;20\n"));
+    assert_eq!(plain[1].format.number.decimal, Decimal::Comma);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The rules that decide whether a history is accepted, one bad file each.
 //!
 //! Not about files that cannot be read at all; see `reading.rs`.
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use crate::common::{day, history, import, mapped, row, sheet, today, total};
 use tabular::{ColumnKind, Field, MAX_PROBLEMS, Severity, Validated, Values, validate};
