@@ -141,6 +141,8 @@ impl Bus {
             .connect(address)
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
+        // Only a connected client knows the server's limits.
+        client.flush().await.map_err(bus_error)?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ACK_TIMEOUT);
         Ok(Self {

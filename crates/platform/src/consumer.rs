@@ -11,8 +11,7 @@ use async_nats::jetstream::{
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture};
 use prost::Name;
-use tokio::{sync::Semaphore, time::sleep};
-use tokio_util::task::TaskTracker;
+use tokio::time::sleep;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -43,6 +42,14 @@ pub struct Delivery {
     pub attempt: i64,
 }
 
+impl Delivery {
+    /// Whether a failure now is the end of it.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.attempt >= LAST_DELIVERY
+    }
+}
+
 /// Why handling failed, and what becomes of the message.
 #[derive(Debug)]
 pub struct Failure {
@@ -67,7 +74,7 @@ type Handler =
 pub struct Consumer {
     name: String,
     domain: String,
-    concurrency: usize,
+    in_order: bool,
     handlers: HashMap<String, Handler>,
 }
 
@@ -78,15 +85,23 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// A consumer named after the service and what it reads: one event at a time, in order.
+    /// A consumer named after the service and what it reads. One event at a time, in order, over all
+    /// replicas: an event that fails holds up those behind it until it is handled or given up.
     #[must_use]
     pub fn new(service: &str, domain: &str) -> Self {
         Self {
             name: format!("{service}-{domain}"),
             domain: domain.to_owned(),
-            concurrency: 1,
+            in_order: true,
             handlers: HashMap::new(),
         }
+    }
+
+    /// For work that takes long and needs no order: each replica works on one event of its own.
+    #[must_use]
+    pub fn one_per_replica(mut self) -> Self {
+        self.in_order = false;
+        self
     }
 
     /// Handles an event type.
@@ -111,13 +126,12 @@ impl Consumer {
 
     /// Runs until told to stop, making its stream and itself anew whenever they fail.
     pub(crate) async fn run(self, bus: Bus, shutdown: Shutdown) {
-        let consumer = Arc::new(self);
         let mut failures = 0_u32;
         while !shutdown.is_cancelled() {
-            match consumer.pull(&bus, &shutdown).await {
+            match self.pull(&bus, &shutdown).await {
                 Ok(()) => failures = 0,
                 Err(error) => {
-                    tracing::warn!(consumer = %consumer.name, error = %chain(&error), "the consumer starts again");
+                    tracing::warn!(consumer = %self.name, error = %chain(&error), "the consumer starts again");
                     failures += 1;
                 }
             }
@@ -148,7 +162,7 @@ impl Consumer {
             ack_wait: ACK_WAIT,
             // A net: the last delivery is dead-lettered here, not dropped by the server.
             max_deliver: LAST_DELIVERY + 2,
-            max_ack_pending: i64::try_from(self.concurrency * 2).unwrap_or(i64::MAX),
+            max_ack_pending: if self.in_order { 1 } else { 1000 },
             filter_subjects,
             ..pull::Config::default()
         };
@@ -158,40 +172,57 @@ impl Consumer {
             .map_err(bus_error)
     }
 
-    async fn pull(self: &Arc<Self>, bus: &Bus, shutdown: &Shutdown) -> Result<()> {
+    async fn pull(&self, bus: &Bus, shutdown: &Shutdown) -> Result<()> {
         let consumer = self.ensure(bus).await?;
+        if !self.in_order {
+            return self.pull_singly(&consumer, bus, shutdown).await;
+        }
+        // The server holds back the next message until this one is settled.
         let mut messages = consumer
             .stream()
-            .max_messages_per_batch(self.concurrency.max(1))
+            .max_messages_per_batch(1)
             .expires(PULL_EXPIRES)
             .heartbeat(PULL_HEARTBEAT)
             .messages()
             .await
             .map_err(bus_error)?;
-        let permits = Arc::new(Semaphore::new(self.concurrency));
-        let running = TaskTracker::new();
-        let outcome = loop {
+        loop {
             let next = tokio::select! {
                 next = messages.next() => next,
-                () = shutdown.cancelled() => break Ok(()),
+                () = shutdown.cancelled() => return Ok(()),
             };
-            let message = match next {
-                Some(Ok(message)) => message,
-                Some(Err(error)) => break Err(bus_error(error)),
-                None => break Ok(()),
+            match next {
+                Some(message) => self.process(bus, message.map_err(bus_error)?).await,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Asks for exactly one message, so that none waits here that another replica could work on.
+    async fn pull_singly(
+        &self,
+        consumer: &PullConsumer,
+        bus: &Bus,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        loop {
+            let mut messages = consumer
+                .fetch()
+                .max_messages(1)
+                .expires(PULL_EXPIRES)
+                .heartbeat(PULL_HEARTBEAT)
+                .messages()
+                .await
+                .map_err(bus_error)?;
+            let next = tokio::select! {
+                next = messages.next() => next,
+                () = shutdown.cancelled() => return Ok(()),
             };
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                break Ok(());
-            };
-            let (this, bus) = (Arc::clone(self), bus.clone());
-            running.spawn(async move {
-                this.process(&bus, message).await;
-                drop(permit);
-            });
-        };
-        running.close();
-        running.wait().await;
-        outcome
+            if let Some(message) = next {
+                let message = message.map_err(|error| crate::Error::Bus(error.to_string()))?;
+                self.process(bus, message).await;
+            }
+        }
     }
 
     async fn process(&self, bus: &Bus, message: Message) {

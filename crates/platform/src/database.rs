@@ -210,16 +210,30 @@ impl TenantTx {
     /// # Errors
     /// Where Postgres says no.
     pub async fn publish<E: Message + Name>(&mut self, event: &E) -> Result<()> {
+        self.publish_all(std::slice::from_ref(event)).await
+    }
+
+    /// Publishes events, in their order, once this unit of work is committed.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn publish_all<E: Message + Name>(&mut self, events: &[E]) -> Result<()> {
         let now = self.database.clock.now();
-        let row = outbox::Row::new(
-            &self.database.subjects,
-            self.database.schema,
-            self.tenant,
-            event,
-            now,
-            telemetry::traceparent(),
-        );
-        outbox::insert(&mut self.tx, &row).await?;
+        let traceparent = telemetry::traceparent();
+        let rows: Vec<outbox::Row> = events
+            .iter()
+            .map(|event| {
+                outbox::Row::new(
+                    &self.database.subjects,
+                    self.database.schema,
+                    self.tenant,
+                    event,
+                    now,
+                    traceparent.clone(),
+                )
+            })
+            .collect();
+        outbox::insert_all(&mut self.tx, &rows).await?;
         self.wrote_events = true;
         Ok(())
     }

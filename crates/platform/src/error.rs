@@ -87,7 +87,8 @@ pub fn to_status(error: &dyn Coded) -> Status {
         };
         return Status::new(code.grpc(), message);
     }
-    tracing::info!(code = ?code, reason = %error, "request refused");
+    // Without the sentence: it may quote what the caller sent.
+    tracing::info!(code = ?code, "request refused");
     Status::new(code.grpc(), error.to_string())
 }
 

@@ -72,16 +72,25 @@ impl Row {
     }
 }
 
-/// Writes an event into the outbox.
-pub(crate) async fn insert(connection: &mut PgConnection, row: &Row) -> Result<()> {
+/// Writes events into the outbox, in their order.
+pub(crate) async fn insert_all(connection: &mut PgConnection, rows: &[Row]) -> Result<()> {
+    fn column<T>(rows: &[Row], of: impl Fn(&Row) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
     sqlx::query(
-        "INSERT INTO outbox (event_id, stream, subject, headers, body) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO outbox (event_id, stream, subject, headers, body)
+         SELECT event_id, stream, subject, headers, body
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+            WITH ORDINALITY AS row (event_id, stream, subject, headers, body, position)
+         ORDER BY row.position",
     )
-    .bind(row.event_id)
-    .bind(&row.stream)
-    .bind(&row.subject)
-    .bind(serde_json::json!(row.headers).to_string())
-    .bind(&row.body)
+    .bind(column(rows, |row| row.event_id))
+    .bind(column(rows, |row| row.stream.clone()))
+    .bind(column(rows, |row| row.subject.clone()))
+    .bind(column(rows, |row| {
+        serde_json::json!(row.headers).to_string()
+    }))
+    .bind(column(rows, |row| row.body.clone()))
     .execute(connection)
     .await?;
     Ok(())

@@ -5,8 +5,8 @@
 //! ingestion service converts, and the prediction service reads single cells with [`cell::read`] so
 //! that a new quote is read exactly like the column it was learnt from.
 //!
-//! The way through: [`sheet::read`] → [`profile::profile`] → [`mapping::map`] →
-//! [`validate::validate`] → [`frame::Frame`].
+//! The way through: [`sheet::read`] → [`profile::profile()`] → [`mapping::map`] →
+//! [`validate::validate()`] → [`frame::Frame`].
 
 pub mod cell;
 pub mod frame;

@@ -39,19 +39,26 @@ impl World {
     /// Where the servers cannot be had.
     pub async fn new(services: &[Service]) -> TestResult<Self> {
         let servers = servers().await?;
+        Self::on(services, &servers.postgres_url, &servers.nats_url).await
+    }
+
+    /// A migrated database on servers of the test's own, for tests that break them.
+    ///
+    /// # Errors
+    /// Where the servers cannot be reached.
+    pub async fn on(services: &[Service], postgres_url: &str, nats_url: &str) -> TestResult<Self> {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let launch = Launch {
-            admin_url: Secret::new(&servers.postgres_url),
+            admin_url: Secret::new(postgres_url),
             database: name.clone(),
             // Roles are shared by the run's databases, and so is their password.
             app_password: Secret::new(
-                servers
-                    .postgres_url
+                postgres_url
                     .chars()
                     .filter(char::is_ascii_alphanumeric)
                     .collect::<String>(),
             ),
-            nats_url: Secret::new(&servers.nats_url),
+            nats_url: Secret::new(nats_url),
             subject_prefix: name.clone(),
             blob_dir: blob_dir(&name),
             kek: Key::generate(),

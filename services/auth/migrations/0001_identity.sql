@@ -45,7 +45,7 @@ CREATE TABLE session (
     revoked_at timestamptz,
     PRIMARY KEY (tenant_id, id)
 );
-CREATE INDEX session_user ON session (tenant_id, user_id);
+CREATE INDEX session_of_user ON session (tenant_id, user_id);
 CREATE TABLE tenant_key (
     tenant_id uuid PRIMARY KEY REFERENCES organization,
     wrapped_key bytea NOT NULL,

@@ -1,4 +1,5 @@
--- Models that can answer, as training tells of them. The champion is the one promoted last.
+-- Models that can answer, as training tells of them. The champion is the one promoted last; an
+-- earlier one loses its time, unless the news of it arrived late.
 CREATE TABLE model (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,

@@ -11,7 +11,7 @@ pub enum Error {
     #[error("there is no model {0}: list them with `valutai models list`")]
     NoModel(Uuid),
     /// The model cannot answer.
-    #[error("the model {id} is {state}, and only a ready model can predict: {advice}")]
+    #[error("the model {id} is in state \"{state}\", and only a ready one can predict: {advice}")]
     NotReady {
         /// The model.
         id: Uuid,

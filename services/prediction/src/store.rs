@@ -77,7 +77,8 @@ pub async fn insert_model(tx: &mut TenantTx, model: &ModelRow) -> Result<()> {
     Ok(())
 }
 
-/// Notes when a model became champion, keeping the latest time; false where the model is unknown.
+/// Notes when a model became champion, in place of those that did so no later; false where the model
+/// is unknown.
 pub async fn update_champion(tx: &mut TenantTx, id: Uuid, since: DateTime<Utc>) -> Result<bool> {
     let done =
         sqlx::query("UPDATE model SET champion_since = greatest(champion_since, $2) WHERE id = $1")
@@ -85,7 +86,15 @@ pub async fn update_champion(tx: &mut TenantTx, id: Uuid, since: DateTime<Utc>) 
             .bind(since)
             .execute(tx.connection())
             .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE model SET champion_since = NULL WHERE id <> $1 AND champion_since <= $2")
+        .bind(id)
+        .bind(since)
+        .execute(tx.connection())
+        .await?;
+    Ok(true)
 }
 
 pub async fn find_model(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelRow>> {

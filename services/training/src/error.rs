@@ -34,7 +34,9 @@ pub enum Error {
     #[error("there is no model {0}: list them with `valutai models list`")]
     NoModel(Uuid),
     /// The model cannot be promoted.
-    #[error("the model {id} is {state}, and only a ready model can answer: {advice}")]
+    #[error(
+        "the model {id} is in state \"{state}\", and only a ready one can be promoted: {advice}"
+    )]
     NotReady {
         /// The model.
         id: Uuid,

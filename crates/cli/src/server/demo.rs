@@ -56,7 +56,10 @@ pub async fn run(args: DemoArgs) -> Result<()> {
         eprintln!("   {text}");
     })
     .await?;
-    line(&format!("   all in this process, listening at {}", stack.endpoint))?;
+    line(&format!(
+        "   all in this process, listening at {}",
+        stack.endpoint
+    ))?;
     let shown = tokio::select! {
         shown = show_all(&stack.endpoint, &data_dir, &args.report) => shown,
         _ = tokio::signal::ctrl_c() => Err(Error::Failed("interrupted".to_owned())),
@@ -74,7 +77,9 @@ pub async fn run(args: DemoArgs) -> Result<()> {
 
 async fn show_all(endpoint: &str, data_dir: &Path, report: &Path) -> Result<()> {
     let history = data_dir.join("history.csv");
-    heading(&format!("2. A quote history of {HISTORY_ROWS} rows whose truth is known"))?;
+    heading(&format!(
+        "2. A quote history of {HISTORY_ROWS} rows whose truth is known"
+    ))?;
     let quotes = sample::generate(HISTORY_ROWS, HISTORY_SEED);
     write_history(&history, &quotes)?;
     line(&format!("   {}", history.display()))?;
@@ -98,7 +103,10 @@ async fn show_all(endpoint: &str, data_dir: &Path, report: &Path) -> Result<()> 
         show_prediction(&predict_quote(&connection, &quote).await?, &quote)?;
     }
     heading("7. The events that the subscriber received")?;
-    for event in events.await.map_err(|error| Error::Failed(error.to_string()))?? {
+    for event in events
+        .await
+        .map_err(|error| Error::Failed(error.to_string()))??
+    {
         line(&format!(
             "   PredictionMade  {}  {} ({} to {}), {}",
             event.quote_ref,
@@ -247,7 +255,10 @@ fn show_prediction(reply: &PredictResponse, quote: &SampleQuote) -> Result<()> {
     ))?;
     match &found.price_recommendation {
         Some(advice) => line(&format!("      advice   {}", advice.statement)),
-        None => line(&format!("      advice   none: {}", found.no_recommendation_reason)),
+        None => line(&format!(
+            "      advice   none: {}",
+            found.no_recommendation_reason
+        )),
     }
 }
 

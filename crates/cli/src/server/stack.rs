@@ -34,10 +34,20 @@ pub const SERVICES: [Service; 6] = [
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServerArgs {
     /// A running Postgres to use, with the rights to make roles and a database
-    #[arg(long, env = "VALUTAI_ADMIN_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "VALUTAI_ADMIN_POSTGRES_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub postgres_url: Option<String>,
     /// A running NATS with JetStream to use
-    #[arg(long, env = "VALUTAI_UP_NATS_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "VALUTAI_UP_NATS_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub nats_url: Option<String>,
     /// Folder with initdb, pg_ctl and postgres
     #[arg(long, env = "VALUTAI_POSTGRES_BIN", value_name = "DIR")]
@@ -161,7 +171,9 @@ async fn launch(
 /// Reads a secret of the data folder; makes it at the first start, readable by its owner only.
 fn kept_secret(path: &Path) -> Result<Key> {
     match fs::read_to_string(path) {
-        Ok(text) => Key::from_base64(&text).map_err(|error| Error::content(path, error.to_string())),
+        Ok(text) => {
+            Key::from_base64(&text).map_err(|error| Error::content(path, error.to_string()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = Key::generate();
             let mut file = fs::OpenOptions::new()

@@ -20,7 +20,12 @@ pub struct UpArgs {
     #[arg(long, env = "VALUTAI_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Address of the gateway
-    #[arg(long, env = "VALUTAI_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    #[arg(
+        long,
+        env = "VALUTAI_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:50051"
+    )]
     pub listen: SocketAddr,
     /// Where to find the servers.
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! The meaning of single cells: numbers, dates, categories, outcomes, and nothing at all.
 //!
 //! Deliberately without a view of the whole column; what a column's cells mean together is decided
-//! in [`crate::profile`] and written down as a [`CellFormat`]. Import and prediction both read
+//! in [`mod@crate::profile`] and written down as a [`CellFormat`]. Import and prediction both read
 //! cells with [`read`], so that one text never has two meanings.
 
 mod date;

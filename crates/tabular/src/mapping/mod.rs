@@ -1,6 +1,6 @@
 //! What each column stands for: said by the caller, or guessed with a reason.
 //!
-//! Deliberately without a look at single rows' correctness; [`crate::validate`] does that once the
+//! Deliberately without a look at single rows' correctness; [`mod@crate::validate`] does that once the
 //! meanings are known.
 
 mod given;

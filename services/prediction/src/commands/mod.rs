@@ -62,9 +62,8 @@ impl Commands {
         }
         let mut tx = self.kit.database().begin(caller.tenant_id).await?;
         store::insert_predictions(&mut tx, &rows).await?;
-        for prediction in &predictions {
-            tx.publish(&answer::made(prediction)).await?;
-        }
+        let news: Vec<_> = predictions.iter().map(answer::made).collect();
+        tx.publish_all(&news).await?;
         // One entry for the request; the rows name the user and the model each.
         tx.audit(context, "prediction.predict", model.id).await?;
         tx.commit().await?;

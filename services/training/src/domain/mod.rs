@@ -114,7 +114,7 @@ mod tests {
         let id = Uuid::nil();
         assert!(State::Ready.require_ready(id).is_ok());
         let refusal = State::Training.require_ready(id).unwrap_err().to_string();
-        assert!(refusal.contains("is training"), "{refusal}");
+        assert!(refusal.contains("\"training\""), "{refusal}");
         assert!(refusal.contains("wait"), "{refusal}");
     }
 }

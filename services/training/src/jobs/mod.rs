@@ -33,9 +33,6 @@ use crate::{
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// At this delivery the platform gives a message up, so that the model has to be given up as well.
-const LAST_ATTEMPT: i64 = 5;
-
 /// The consumer that trains.
 pub fn consumer(kit: &Kit) -> Consumer {
     let worker = Worker {
@@ -43,12 +40,12 @@ pub fn consumer(kit: &Kit) -> Consumer {
         // A training fills a core and much memory: never two in one process.
         turn: Arc::new(Semaphore::new(1)),
     };
-    Consumer::new("training-worker", "training").on(
-        move |delivery: Delivery, event: TrainingRequested| {
+    Consumer::new("training-worker", "training")
+        .one_per_replica()
+        .on(move |delivery: Delivery, event: TrainingRequested| {
             let worker = worker.clone();
             async move { Ok::<(), Failure>(worker.train_model(&delivery, &event).await?) }
-        },
-    )
+        })
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +75,7 @@ impl Worker {
         let Err(error) = self.attempt(delivery, id, dataset_id).await else {
             return Ok(());
         };
-        if delivery.attempt >= LAST_ATTEMPT || error.code().fate() == Fate::DeadLetter {
+        if delivery.is_last() || error.code().fate() == Fate::DeadLetter {
             tracing::error!(error = %chain(&error), model = %id, "a training was given up");
             let problem = "the training broke down for a reason that is not in the data: train \
                            again, and tell the operator if it happens again";

@@ -1,0 +1,301 @@
+//! Uploads against a real Postgres and NATS: what is stored, what is refused, what is left behind.
+//! Deliberately without the gateway: the calls come as it would forward them.
+
+use platform::{
+    blobs::Blobs,
+    keys::{KeyRing, RemoteKeys},
+    rpc::NatsTransport,
+};
+use prost::Message as _;
+use proto::{
+    auth::{self as auth_pb, auth_nats},
+    common::BlobRef,
+    ingestion::{self as pb, ingestion_nats::Client},
+    rpc::{Caller, Context},
+};
+use std::sync::Arc;
+use testkit::{TestResult, World, eventually};
+use uuid::Uuid;
+
+/// An organisation with an owner who is signed in.
+struct Tenant {
+    context: Context,
+    id: Uuid,
+    blobs: Blobs,
+    ingestion: Client<NatsTransport>,
+}
+
+async fn tenant(world: &World, email: &str) -> TestResult<Tenant> {
+    let transport = NatsTransport::new(world.bus().await?);
+    let request = auth_pb::SignUpRequest {
+        email: email.to_owned(),
+        password: "correct horse battery".to_owned(),
+        organization_name: "Test".to_owned(),
+    };
+    let signed = auth_nats::Client(transport.clone())
+        .sign_up(&Context::system("test"), request)
+        .await?;
+    let id = Uuid::try_parse(&signed.organization_id)?;
+    let keys = KeyRing::new(
+        world.launch.kek.clone(),
+        Arc::new(RemoteKeys(auth_nats::Client(transport.clone()))),
+    );
+    Ok(Tenant {
+        context: Context {
+            caller: Some(Caller {
+                user_id: Uuid::try_parse(&signed.id)?,
+                tenant_id: id,
+                role: auth_pb::Role::Owner,
+                session_id: Uuid::now_v7(),
+            }),
+            request_id: "test".to_owned(),
+            ..Context::default()
+        },
+        id,
+        blobs: Blobs::local(&world.launch.config_for("test")?.blob_dir, keys)?,
+        ingestion: Client(transport),
+    })
+}
+
+impl Tenant {
+    async fn upload(
+        &self,
+        text: &[u8],
+        header: pb::UploadHeader,
+    ) -> TestResult<(BlobRef, Result<pb::RegisterUploadResponse, tonic::Status>)> {
+        let blob = self.blobs.put(self.id, "upload", text).await?;
+        let request = pb::RegisterUploadRequest {
+            header: Some(header),
+            blob: Some(blob.clone()),
+        };
+        let answer = self.ingestion.register_upload(&self.context, request).await;
+        Ok((blob, answer))
+    }
+
+    async fn dataset(&self, id: &str) -> Result<pb::Dataset, tonic::Status> {
+        let request = pb::GetDatasetRequest { id: id.to_owned() };
+        let answer = self.ingestion.get_dataset(&self.context, request).await?;
+        Ok(answer.dataset.unwrap_or_default())
+    }
+
+    async fn quotes(&self, id: &str, token: &str) -> Result<pb::ListQuotesResponse, tonic::Status> {
+        let request = pb::ListQuotesRequest {
+            dataset_id: id.to_owned(),
+            page_size: 30,
+            page_token: token.to_owned(),
+        };
+        self.ingestion.list_quotes(&self.context, request).await
+    }
+
+    async fn until_ready(&self, id: &str) -> TestResult<pb::Dataset> {
+        eventually("the dataset is ready", || async {
+            Ok(self.dataset(id).await?.state() == pb::DatasetState::Ready)
+        })
+        .await?;
+        Ok(self.dataset(id).await?)
+    }
+}
+
+fn header(dry_run: bool) -> pb::UploadHeader {
+    pb::UploadHeader {
+        file_name: "quotes.csv".to_owned(),
+        dry_run,
+        ..pb::UploadHeader::default()
+    }
+}
+
+/// Quotes over many years, the oldest before the partitions begin.
+fn history(rows: usize) -> String {
+    let mut text = "Quote,Outcome,Price,Quote Date,Region,Note\n".to_owned();
+    for row in 0..rows {
+        let (won, year) = (["won", "lost", "lost"][row % 3], 1988 + row % 30);
+        text.push_str(&format!(
+            "Q{row},{won},{}.25,{year}-0{}-15,{},\"a, \"\"b\"\"\"\n",
+            100 + row * 7 % 913,
+            row % 9 + 1,
+            ["North", "South"][row / 2 % 2],
+        ));
+    }
+    text
+}
+
+async fn count(world: &World, sql: &'static str) -> TestResult<i64> {
+    let mut admin = world.admin().await?;
+    Ok(sqlx::query_scalar(sql).fetch_one(&mut admin).await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_stored_listed_and_deleted() -> TestResult {
+    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let (ours, theirs) = (
+        tenant(&world, "ada@example.com").await?,
+        tenant(&world, "eve@example.com").await?,
+    );
+    let (upload, answer) = ours.upload(history(90).as_bytes(), header(false)).await?;
+    let id = answer?.id;
+    let dataset = ours.until_ready(&id).await?;
+    assert_eq!(dataset.name, "quotes.csv");
+    assert_eq!(
+        (dataset.row_count, dataset.won_count, dataset.lost_count),
+        (90, 30, 60)
+    );
+    assert_eq!(dataset.columns.len(), 6);
+
+    let first = ours.quotes(&id, "").await?;
+    let second = ours.quotes(&id, &first.next_page_token).await?;
+    let rows: Vec<u32> = first
+        .quotes
+        .iter()
+        .chain(&second.quotes)
+        .map(|q| q.row)
+        .collect();
+    assert_eq!(rows, (2..=61).collect::<Vec<u32>>());
+    assert_eq!(first.quotes[0].quoted_on, "1988-01-15");
+    assert_eq!(first.quotes[0].price_minor, 10_025);
+    assert!(first.quotes[0].raw_json.contains("a, \\\"b\\\""));
+
+    let stored = count(&world, "SELECT count(*) FROM ingestion.quote").await?;
+    let other = count(&world, "SELECT count(*) FROM ingestion.quote_other").await?;
+    assert_eq!((stored, other), (90, 6));
+
+    let hidden = theirs.dataset(&id).await.expect_err("it is not theirs");
+    assert_eq!(hidden.code(), tonic::Code::NotFound);
+    let request = pb::ListDatasetsRequest::default();
+    let listed = theirs
+        .ingestion
+        .list_datasets(&theirs.context, request)
+        .await?;
+    assert!(listed.datasets.is_empty());
+
+    let request = pb::DeleteDatasetRequest { id: id.clone() };
+    ours.ingestion
+        .delete_dataset(&ours.context, request)
+        .await?;
+    assert!(ours.dataset(&id).await.is_err());
+    assert_eq!(
+        count(&world, "SELECT count(*) FROM ingestion.quote").await?,
+        0
+    );
+    assert!(
+        ours.blobs.get(ours.id, &upload).await.is_err(),
+        "the file is gone"
+    );
+    world.stop().await;
+    world.assert_outboxes_empty().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_or_only_checked_leaves_nothing() -> TestResult {
+    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let ours = tenant(&world, "ada@example.com").await?;
+    let broken = history(40).replace("107.25", "cheap");
+
+    let (checked, answer) = ours.upload(broken.as_bytes(), header(true)).await?;
+    let answer = answer?;
+    assert!(answer.id.is_empty() && answer.dataset.is_none());
+    let problem = &answer.report.unwrap_or_default().problems[0];
+    assert_eq!((problem.rule.as_str(), problem.row), ("price_number", 3));
+
+    let (refused, answer) = ours.upload(broken.as_bytes(), header(false)).await?;
+    let status = answer.expect_err("a price is no number");
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    assert!(
+        status.message().starts_with("row 3, column \"Price\""),
+        "{status}"
+    );
+    for blob in [checked, refused] {
+        assert!(
+            ours.blobs.get(ours.id, &blob).await.is_err(),
+            "the file is gone"
+        );
+    }
+    assert_eq!(
+        count(&world, "SELECT count(*) FROM ingestion.dataset").await?,
+        0
+    );
+    let audited = "SELECT count(*) FROM auth.audit_entry WHERE action IN ('ingestion.preview_dataset', 'ingestion.reject_upload')";
+    eventually("both attempts are in the audit trail", || async {
+        Ok(count(&world, audited).await? == 2)
+    })
+    .await?;
+    world.stop().await;
+    world.assert_outboxes_empty().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivery_stores_nothing_twice() -> TestResult {
+    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let ours = tenant(&world, "ada@example.com").await?;
+    let (blob, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
+    let id = answer?.id;
+    ours.until_ready(&id).await?;
+    let again = pb::DatasetUploaded {
+        dataset_id: id.clone(),
+        blob: Some(blob),
+    };
+    let gone = pb::DatasetUploaded {
+        dataset_id: Uuid::now_v7().to_string(),
+        ..again.clone()
+    };
+    let mut tx = world.database("ingestion").await?.begin(ours.id).await?;
+    tx.publish(&again).await?;
+    tx.publish(&gone).await?;
+    tx.commit().await?;
+    // Events are handled in order, so a later import proves that the earlier ones are done.
+    let (_, answer) = ours.upload(history(50).as_bytes(), header(false)).await?;
+    ours.until_ready(&answer?.id).await?;
+    assert_eq!(
+        count(&world, "SELECT count(*) FROM ingestion.quote").await?,
+        110
+    );
+
+    let key: Option<String> =
+        sqlx::query_scalar("SELECT snapshot_key FROM ingestion.dataset WHERE id = $1")
+            .bind(Uuid::try_parse(&id)?)
+            .fetch_one(&mut world.admin().await?)
+            .await?;
+    assert!(key.is_some());
+    assert_eq!(pb::Snapshot::decode([].as_slice())?.row_count, 0);
+    world.stop().await;
+    world.assert_outboxes_empty().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
+    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let ours = tenant(&world, "ada@example.com").await?;
+    let (_, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
+    let id = answer?.id;
+    ours.until_ready(&id).await?;
+    // As it stood before the import, with a checksum that is another file's.
+    let mut admin = world.admin().await?;
+    sqlx::raw_sql(
+        "DELETE FROM ingestion.quote;
+         UPDATE ingestion.dataset SET state = 'importing', upload_sha256 = '\\x00'",
+    )
+    .execute(&mut admin)
+    .await?;
+    let mut tx = world.database("ingestion").await?.begin(ours.id).await?;
+    tx.publish(&pb::DatasetUploaded {
+        dataset_id: id.clone(),
+        blob: None,
+    })
+    .await?;
+    tx.commit().await?;
+    eventually("the dataset has failed", || async {
+        Ok(ours.dataset(&id).await?.state() == pb::DatasetState::Failed)
+    })
+    .await?;
+    assert_eq!(
+        ours.dataset(&id).await?.problem,
+        "the stored file is damaged: import it again"
+    );
+    world.stop().await;
+    world.assert_outboxes_empty().await
+}
+static PATCHED: sqlx::migrate::Migrator = sqlx::migrate!("/tmp/authmig");
+const AUTH: platform::Service = platform::Service {
+    name: "auth",
+    migrations: Some(&PATCHED),
+    wire: auth::SERVICE.wire,
+};

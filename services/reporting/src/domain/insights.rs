@@ -1,0 +1,29 @@
+//! Sentences about a model, each decided by a test and carrying its numbers.
+//!
+//! Every sentence follows from an interval or a p-value; where a test cannot tell, the sentence says so. Deliberately
+//! not here: the tests themselves, and advice on what to sell.
+
+mod model;
+mod sales;
+
+use super::{Driver, Insight, ReportContent, Tone, Topic};
+
+/// All insights of a report, most important first; `drivers` are all columns, not only those shown.
+pub(super) fn all(content: &ReportContent, drivers: &[Driver]) -> Vec<Insight> {
+    [
+        model::skill(content),
+        model::test_set(content),
+        model::ordering(content),
+        model::calibration(content),
+        model::decision(content),
+        sales::drivers(content, drivers),
+        sales::trend(content),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn insight(topic: Topic, tone: Tone, text: String) -> Insight {
+    Insight { topic, tone, text }
+}

@@ -1,0 +1,92 @@
+//! Numbers as a reader sees them, in sentences and on the page.
+//!
+//! One way to write each kind. Deliberately not here: sentences, and any locale but plain English.
+
+use super::Interval;
+
+/// A score with three decimals.
+pub(crate) fn score(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" {
+        "0.000".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A share as a percentage with one decimal.
+pub(crate) fn percent(value: f64) -> String {
+    format!("{} %", points(value))
+}
+
+/// A share in percentage points with one decimal, without a unit.
+pub(crate) fn points(value: f64) -> String {
+    let text = format!("{:.1}", value * 100.0);
+    if text == "-0.0" {
+        "0.0".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A count with thousands separated.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: "1 quote", "2 quotes".
+pub(crate) fn counted(value: u64, noun: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(value))
+}
+
+/// An interval of scores: "0.481 to 0.543".
+pub(crate) fn score_range(interval: Interval) -> String {
+    format!("{} to {}", score(interval.low), score(interval.high))
+}
+
+/// An interval of shares: "14.4 % to 24.1 %".
+pub(crate) fn percent_range(interval: Interval) -> String {
+    format!("{} to {}", percent(interval.low), percent(interval.high))
+}
+
+/// A p-value: "p = 0.031" or "p < 0.001".
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p:.3}")
+    }
+}
+
+/// Items as a list in a sentence: "a, b and c".
+pub(crate) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, list, p_value, percent, score};
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(percent(-0.0001), "0.0 %");
+        assert_eq!(score(-0.0001), "0.000");
+        assert_eq!(p_value(0.000_9), "p < 0.001");
+        assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+    }
+}
