@@ -351,6 +351,7 @@ pub(crate) fn bus_error(error: impl std::error::Error) -> Error {
 async fn log_connection_event(event: Event) {
     match event {
         Event::Connected => tracing::debug!("connected to NATS"),
+        Event::Closed | Event::Draining => tracing::debug!("leaving NATS"),
         Event::Disconnected => tracing::warn!("NATS is away, reconnecting"),
         other => tracing::warn!(event = %other, "NATS"),
     }

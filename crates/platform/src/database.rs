@@ -39,7 +39,8 @@ pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnect
     let options: PgConnectOptions = config.postgres_url.expose().parse()?;
     Ok(options
         .application_name(&format!("valutai-{schema}"))
-        .options([("search_path", schema)]))
+        // The rollback at each return to the pool would warn that there was nothing to roll back.
+        .options([("search_path", schema), ("client_min_messages", "error")]))
 }
 
 impl Database {

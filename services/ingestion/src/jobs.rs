@@ -110,7 +110,9 @@ async fn prepare(
     // The day of the upload, so that a late redelivery judges as the upload did.
     let uploaded_on = dataset.created_at.date_naive();
     spawn_blocking(move || {
+        let t = std::time::Instant::now();
         let found = inspect::inspect(&bytes, &given, &[], uploaded_on);
+        eprintln!("inspect {:?}", t.elapsed());
         let Some(content) = found.accepted else {
             return Err(inspect::refusal(&found.report));
         };
@@ -131,10 +133,12 @@ async fn finish(kit: &Kit, delivery: &Delivery, id: Uuid, prepared: Prepared) ->
     let mut tx = kit.database().begin(delivery.tenant).await?;
     store::insert_quote_partitions(&mut tx, &prepared.years).await?;
     tx.commit().await?;
+    let t = std::time::Instant::now();
     let blob = kit
         .blobs
         .put(delivery.tenant, "snapshot", &prepared.snapshot)
         .await?;
+    eprintln!("put {:?} {} bytes", t.elapsed(), prepared.snapshot.len());
     match write(kit, delivery, id, &prepared, &blob).await {
         // A commit that fails may have happened, so from here on the snapshot is never deleted.
         Ok(Some(tx)) => Ok(tx.commit().await?),
@@ -190,9 +194,13 @@ async fn write_quotes(tx: &mut TenantTx, id: Uuid, prepared: &Prepared) -> Resul
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let (content, uploaded_on) = (Arc::clone(&prepared.content), prepared.uploaded_on);
     let writer = spawn_blocking(move || {
-        rows::write_copy(&content, uploaded_on, |chunk| {
-            sender.blocking_send(chunk).is_ok()
-        })
+        let t = std::time::Instant::now(); let mut wait = std::time::Duration::ZERO;
+        let r = rows::write_copy(&content, uploaded_on, |chunk| {
+            let s = std::time::Instant::now();
+            let ok = sender.blocking_send(chunk).is_ok();
+            wait += s.elapsed(); ok
+        });
+        eprintln!("write_copy {:?} waited {wait:?}", t.elapsed()); r
     });
     let written = store::insert_quotes(tx, id, chunks).await?;
     writer

@@ -189,6 +189,13 @@ async fn what_is_refused_or_only_checked_leaves_nothing() -> TestResult {
     let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let broken = history(40).replace("107.25", "cheap");
+    let header = |dry_run| pb::UploadHeader {
+        mappings: vec![pb::ColumnMapping {
+            field: pb::TargetField::Price as i32,
+            column: "Price".to_owned(),
+        }],
+        ..header(dry_run)
+    };
 
     let (checked, answer) = ours.upload(broken.as_bytes(), header(true)).await?;
     let answer = answer?;
@@ -249,13 +256,19 @@ async fn a_redelivery_stores_nothing_twice() -> TestResult {
         110
     );
 
-    let key: Option<String> =
-        sqlx::query_scalar("SELECT snapshot_key FROM ingestion.dataset WHERE id = $1")
-            .bind(Uuid::try_parse(&id)?)
-            .fetch_one(&mut world.admin().await?)
-            .await?;
-    assert!(key.is_some());
-    assert_eq!(pb::Snapshot::decode([].as_slice())?.row_count, 0);
+    let sql = "SELECT snapshot_key, snapshot_size_bytes, snapshot_sha256 FROM ingestion.dataset WHERE id = $1";
+    let (key, size_bytes, sha256) = sqlx::query_as(sql)
+        .bind(Uuid::try_parse(&id)?)
+        .fetch_one(&mut world.admin().await?)
+        .await?;
+    let blob = BlobRef {
+        key,
+        size_bytes,
+        sha256,
+    };
+    let snapshot = ours.blobs.get(ours.id, &blob).await?;
+    let snapshot = pb::Snapshot::decode(snapshot.as_slice())?;
+    assert_eq!((snapshot.row_count, snapshot.dates.len()), (60, 60));
     world.stop().await;
     world.assert_outboxes_empty().await
 }
@@ -293,9 +306,30 @@ async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
     world.stop().await;
     world.assert_outboxes_empty().await
 }
-static PATCHED: sqlx::migrate::Migrator = sqlx::migrate!("/tmp/authmig");
-const AUTH: platform::Service = platform::Service {
-    name: "auth",
-    migrations: Some(&PATCHED),
-    wire: auth::SERVICE.wire,
-};
+static PATCHED: sqlx::migrate::Migrator = sqlx::migrate!("../../../../tmp/authmig");
+const AUTH: platform::Service = platform::Service { name: "auth", migrations: Some(&PATCHED), wire: auth::SERVICE.wire };
+#[tokio::test(flavor = "multi_thread")]
+async fn perf() -> TestResult {
+    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let ours = tenant(&world, "ada@example.com").await?;
+    let bytes = std::fs::read("/work/shared/data/ibm/WA_Fn-UseC_-Sales-Win-Loss.csv")?;
+    let t = std::time::Instant::now();
+    let (_, answer) = ours.upload(&bytes, pb::UploadHeader{mappings: vec![pb::ColumnMapping{field: 3, column:"@import".into()}], ..header(false)}).await?;
+    let answer=answer?; for w in &answer.report.as_ref().unwrap().warnings { eprintln!("{} {} {}", w.rule, w.column, w.message); } let id = answer.id;
+    eprintln!("registered {:?}", t.elapsed());
+    let d = ours.until_ready(&id).await?;
+    eprintln!("ready {:?} rows {}", t.elapsed(), d.row_count);
+    let t = std::time::Instant::now();
+    ours.quotes(&id, "40000").await?;
+    eprintln!("list {:?}", t.elapsed());
+    let mut db = world.database("ingestion").await?.begin(ours.id).await?;
+    let plan: Vec<String> = sqlx::query_scalar("EXPLAIN (ANALYZE) SELECT id, row, raw::text FROM quote WHERE tenant_id = $1 AND dataset_id = $2 AND row > $3 ORDER BY row LIMIT 50").bind(ours.id).bind(Uuid::parse_str(&id)?).bind(40000).fetch_all(db.connection()).await?;
+    eprintln!("{}", plan.join("\n"));
+    drop(db);
+    let t = std::time::Instant::now();
+    let request = pb::DeleteDatasetRequest { id: id.clone() };
+    ours.ingestion.delete_dataset(&ours.context, request).await?;
+    eprintln!("deleted {:?}", t.elapsed());
+    world.stop().await;
+    Ok(())
+}

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::{self, ModelFacts},
+    domain::{self, DatasetFacts, ModelFacts},
     page,
     store::{self, ModelRow, ReportRow},
 };
@@ -63,7 +63,7 @@ impl Commands {
             id: Uuid::now_v7(),
             model_id,
             title: content.title.clone(),
-            insights: sqlx::types::Json(content.insights.clone()),
+            insights: sqlx::types::Json(content.insights.iter().map(|insight| insight.text.clone()).collect()),
             content: serde_json::to_value(&content)?,
             page_key: page.key.clone(),
             page_size_bytes: page.size_bytes,
@@ -160,6 +160,11 @@ fn facts(row: &ModelRow) -> Result<ModelFacts> {
     };
     Ok(ModelFacts {
         model: Model::decode(row.content.as_slice())?,
+        dataset: DatasetFacts {
+            row_count: dataset.row_count,
+            won_count: dataset.won_count,
+            ..DatasetFacts::default()
+        },
         win_rates: dataset.win_rates,
         predictions_made: u64::try_from(row.prediction_count).unwrap_or(0),
     })

@@ -1,7 +1,35 @@
-//! The reporting service.
+//! The reporting service: reports built from events alone.
 //!
-//! So far its pure part: [`domain`] turns facts about a model into a report and [`page`] draws it. Deliberately not
-//! here: transport, storage and clock.
+//! Layout: [`domain`] makes a report of facts, [`page`] draws it, `events` keeps what the events
+//! tell, `commands` has the units of work, `rpc` the calls, `store` the SQL. Deliberately not here:
+//! any figure that did not come by an event.
 
+mod commands;
 pub mod domain;
+mod error;
+mod events;
 pub mod page;
+mod rpc;
+mod store;
+
+pub use error::Error;
+
+use platform::{Kit, Service, Wiring};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The service.
+pub const SERVICE: Service = Service {
+    name: "reporting",
+    migrations: Some(&MIGRATIONS),
+    wire: |kit| Box::pin(wire(kit)),
+};
+
+#[expect(clippy::unused_async, reason = "every service is wired by the same signature")]
+async fn wire(kit: Kit) -> platform::Result<Wiring> {
+    let commands = commands::Commands::new(&kit);
+    let wiring = events::consumers(&kit)
+        .into_iter()
+        .fold(Wiring::new(), Wiring::consume);
+    Ok(wiring.rpc(proto::reporting::reporting_nats::Server(rpc::Rpc::new(commands))))
+}

@@ -52,6 +52,11 @@ impl Page<'_> {
     fn tone(&self, insight: &Insight) -> (&'static str, &'static str) {
         views::tone(insight.tone)
     }
+
+    /// A sentence whose percent signs stay with their numbers.
+    fn sentence(&self, insight: &Insight) -> String {
+        insight.text.replace(" %", "\u{a0}%")
+    }
 }
 
 /// Renders a report as a page.

@@ -90,11 +90,11 @@ async fn show_all(endpoint: &str, data_dir: &Path, report: &Path) -> Result<()> 
 
     heading("4. Upload: mapping and validation")?;
     let imported = import(&connection, &history).await?;
-    print(|out| show::datasets::import(out, &imported))?;
+    print(|out| show::import(out, &imported))?;
 
     heading("5. Training")?;
     let model = train(&connection, &imported.id).await?;
-    print(|out| show::models::model(out, &model))?;
+    print(|out| show::model(out, &model))?;
     compare_with_truth(&model, &quotes)?;
 
     heading("6. Five new quotes, and what a subscriber hears")?;
@@ -251,7 +251,7 @@ fn show_prediction(reply: &PredictResponse, quote: &SampleQuote) -> Result<()> {
     ))?;
     line(&format!(
         "      because  {}",
-        show::predictions::top_reasons(&found.contributions)
+        show::top_reasons(&found.contributions)
     ))?;
     match &found.price_recommendation {
         Some(advice) => line(&format!("      advice   {}", advice.statement)),

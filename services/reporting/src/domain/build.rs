@@ -236,9 +236,7 @@ pub(crate) fn month_index(month: &str) -> Option<i32> {
             .flatten()
     };
     let (year, number) = (digits(year, 4)?, digits(number, 2)?);
-    (1..=12)
-        .contains(&number)
-        .then_some(year * 12 + number - 1)
+    (1..=12).contains(&number).then_some(year * 12 + number - 1)
 }
 
 fn trend(months: &[Month]) -> Option<Trend> {

@@ -8,9 +8,9 @@ pub(super) mod calibration;
 pub(super) mod drivers;
 pub(super) mod months;
 
-use plotters::coord::types::RangedCoordf64;
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
     Circle, DrawingArea, IntoDrawingArea, PathElement, Polygon, RGBColor, Rectangle, SVGBackend,
     Text,
@@ -163,7 +163,7 @@ impl Canvas<'_> {
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let size = f64::from(12 * FINE) * FONT_FACTOR;
+        let size = f64::from(13 * FINE) * FONT_FACTOR;
         let color = role.color();
         let style: TextStyle<'_> = TextStyle::from(("sans-serif", size).into_font())
             .color(&color)
@@ -209,8 +209,14 @@ fn classed(shapes: &str) -> String {
     for (role, name) in ROLES {
         let color = format!("#0100{:02X}", role as u8);
         text = text
-            .replace(&format!(" fill=\"{color}\""), &format!(" class=\"f-{name}\""))
-            .replace(&format!(" stroke=\"{color}\""), &format!(" class=\"s-{name}\""));
+            .replace(
+                &format!(" fill=\"{color}\""),
+                &format!(" class=\"f-{name}\""),
+            )
+            .replace(
+                &format!(" stroke=\"{color}\""),
+                &format!(" class=\"s-{name}\""),
+            );
     }
     text
 }

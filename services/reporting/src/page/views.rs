@@ -109,18 +109,14 @@ pub(super) fn cards(content: &ReportContent) -> Vec<Card> {
     vec![
         Card {
             name: "Skill",
-            value: content
-                .skill
-                .map_or(NONE.to_owned(), |s| percent(s.value)),
+            value: content.skill.map_or(NONE.to_owned(), |s| percent(s.value)),
             detail: between(content.skill.and_then(|s| s.interval).map(percent_range)),
             meaning: "Share of the base rate’s error that the model removes; 0 % is no better than always answering \
                       the same rate.",
         },
         Card {
             name: "AUC",
-            value: auc
-                .and_then(|s| s.value)
-                .map_or(NONE.to_owned(), score),
+            value: auc.and_then(|s| s.value).map_or(NONE.to_owned(), score),
             detail: between(auc.and_then(|s| s.interval).map(score_range)),
             meaning: "How often a won quote gets a higher probability than a lost one; 0.5 is a coin toss, 1 is \
                       perfect.",
@@ -140,10 +136,7 @@ pub(super) fn cards(content: &ReportContent) -> Vec<Card> {
         },
         Card {
             name: "Win rate",
-            value: content
-                .dataset
-                .win_rate
-                .map_or(NONE.to_owned(), percent),
+            value: content.dataset.win_rate.map_or(NONE.to_owned(), percent),
             detail: format!(
                 "{} of {} quotes",
                 count(u64::from(content.dataset.won_count)),
@@ -176,10 +169,7 @@ fn explained(key: ScoreKey) -> (&'static str, &'static str) {
             "AUC",
             "Order: won quotes above lost ones. Higher is better.",
         ),
-        ScoreKey::LogLoss => (
-            "Log loss",
-            "Cost of confident mistakes. Lower is better.",
-        ),
+        ScoreKey::LogLoss => ("Log loss", "Cost of confident mistakes. Lower is better."),
         ScoreKey::Brier => (
             "Brier score",
             "Mean squared error of the probability. Lower is better.",

@@ -56,7 +56,9 @@ pub(super) fn skill(content: &ReportContent) -> Option<Insight> {
             ),
             None => (
                 Tone::Caution,
-                format!("Whether the model beats the base rate cannot be tested: {figures}, without an interval."),
+                format!(
+                    "Whether the model beats the base rate cannot be tested: {figures}, without an interval."
+                ),
             ),
         }
     };
@@ -158,7 +160,9 @@ pub(super) fn ordering(content: &ReportContent) -> Option<Insight> {
         ),
         Some(_) => (
             Tone::Caution,
-            format!("The order of quotes cannot be told from chance: {figures}, and chance is 0.500."),
+            format!(
+                "The order of quotes cannot be told from chance: {figures}, and chance is 0.500."
+            ),
         ),
         None => (
             Tone::Neutral,
@@ -290,9 +294,9 @@ pub(super) fn decision(content: &ReportContent) -> Option<Insight> {
         ));
     };
     let figures = format!(
-        "{} of {} were won, {} (95 % interval {}) against {} of all test quotes",
+        "{} of {} called a win were won, {} (95 % interval {}) against {} of all test quotes",
         count(right),
-        counted(called, "quote called a win").replace("quote called a wins", "quotes called a win"),
+        counted(called, "quote"),
         percent(right as f64 / called as f64),
         percent_range(interval),
         percent(base)
@@ -314,7 +318,9 @@ fn decided(interval: Interval, base: f64, figures: &str) -> Insight {
     } else {
         (
             Tone::Neutral,
-            format!("Calling a win at the threshold 0.5 shows no better quotes than picking any: {figures}."),
+            format!(
+                "Calling a win at the threshold 0.5 shows no better quotes than picking any: {figures}."
+            ),
         )
     };
     insight(Topic::Decision, tone, text)

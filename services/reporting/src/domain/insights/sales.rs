@@ -99,11 +99,23 @@ pub(super) fn trend(content: &ReportContent) -> Option<Insight> {
             thirds(trend)
         ),
         Some(trend) if trend.p_value < LEVEL => {
-            let verb = if trend.difference > 0.0 { "risen" } else { "fallen" };
+            let verb = if trend.difference > 0.0 {
+                "risen"
+            } else {
+                "fallen"
+            };
             return Some(insight(
                 Topic::Trend,
-                if trend.difference > 0.0 { Tone::Neutral } else { Tone::Caution },
-                format!("The win rate has {verb}: {}, {}.", thirds(trend), tested(trend)),
+                if trend.difference > 0.0 {
+                    Tone::Neutral
+                } else {
+                    Tone::Caution
+                },
+                format!(
+                    "The win rate has {verb}: {}, {}.",
+                    thirds(trend),
+                    tested(trend)
+                ),
             ));
         }
         Some(trend) => format!(

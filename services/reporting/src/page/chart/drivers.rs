@@ -9,7 +9,7 @@ use crate::page::PageError;
 /// Height of a column's name and bar.
 const ROW: i32 = 33;
 /// Letters of a name that fit beside its value.
-const NAME: usize = 38;
+const NAME: usize = 36;
 
 /// Draws the columns; `None` without any.
 pub(in crate::page) fn chart(drivers: &[Driver]) -> Result<Option<Drawing>, PageError> {
@@ -45,18 +45,26 @@ fn range(drivers: &[Driver]) -> (f64, f64) {
         low = low.min(driver.permutation).min(ends.0);
         high = high.max(driver.permutation).max(ends.1);
     }
-    if high - low > 1e-9 { (low, high) } else { (low, low + 0.01) }
+    if high - low > 1e-9 {
+        (low, high)
+    } else {
+        (low, low + 0.01)
+    }
 }
 
 fn axis(canvas: &Canvas<'_>, low: f64, high: f64, depth: f64) -> Result<(), PageError> {
-    let step = round_step(high - low, 5.0);
+    let step = round_step(high - low, 6.0);
     let (from, to) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     let decimals = usize::try_from((-step.log10().floor()).clamp(0.0, 6.0) as i64).unwrap_or(3);
     for tick in from..=to {
         let at = tick as f64 * step;
         let role = if tick == 0 { Role::Axis } else { Role::Grid };
         canvas.line(&[(at, 0.0), (at, depth)], role, 4)?;
-        let label = if tick == 0 { "0".to_owned() } else { format!("{at:.decimals$}") };
+        let label = if tick == 0 {
+            "0".to_owned()
+        } else {
+            format!("{at:.decimals$}")
+        };
         canvas.text(&label, (at, 0.0), (0, 13), Anchor::Middle, Role::Muted)?;
     }
     canvas.text(
@@ -83,12 +91,12 @@ fn bar(
     canvas.text(&name, (low, top), (0, 9), Anchor::Start, ink)?;
     let value = text::score(driver.permutation);
     canvas.text(&value, (high, top), (12, 9), Anchor::End, ink)?;
-    canvas.bar(
-        (0.0, top - 0.52),
-        (driver.permutation, top - 0.88),
-        role,
-    )?;
-    let line = if driver.clear { Role::Accent } else { Role::Muted };
+    canvas.bar((0.0, top - 0.52), (driver.permutation, top - 0.88), role)?;
+    let line = if driver.clear {
+        Role::Accent
+    } else {
+        Role::Muted
+    };
     if let Some(interval) = driver.interval {
         let y = top - 0.7;
         canvas.line(&[(interval.low, y), (interval.high, y)], line, 6)?;

@@ -38,9 +38,12 @@ pub(in crate::page) fn chart(months: &[Month], wide: bool) -> Result<Option<Draw
     draw(layout, x, (0.0, top), |canvas| {
         rates(canvas, x, top, step)?;
         dates(canvas, (first, last), if wide { 9 } else { 4 })?;
+        for run in runs(&indexed) {
+            band(canvas, run)?;
+        }
         overall(canvas, x, months)?;
         for run in runs(&indexed) {
-            series(canvas, run, indexed.len() <= DOTTED)?;
+            line(canvas, run, indexed.len() <= DOTTED)?;
         }
         Ok(())
     })
@@ -67,7 +70,11 @@ fn dates(canvas: &Canvas<'_>, (first, last): (i32, i32), most: i32) -> Result<()
     }
     while month <= last {
         let (year, name) = (month / 12, NAMES[(month % 12).unsigned_abs() as usize]);
-        let label = if step % 12 == 0 { year.to_string() } else { format!("{name} {year}") };
+        let label = if step % 12 == 0 {
+            year.to_string()
+        } else {
+            format!("{name} {year}")
+        };
         let at = (f64::from(month), 0.0);
         canvas.text(&label, at, (0, 15), Anchor::Middle, Role::Muted)?;
         month += step;
@@ -95,22 +102,28 @@ fn runs<'a, 'b>(indexed: &'a [(i32, &'b Month)]) -> impl Iterator<Item = &'a [(i
     indexed.chunk_by(|a, b| b.0 - a.0 == 1)
 }
 
-fn series(canvas: &Canvas<'_>, run: &[(i32, &Month)], dotted: bool) -> Result<(), PageError> {
-    let point = |(at, month): &(i32, &Month)| (f64::from(*at), month.win_rate);
+fn band(canvas: &Canvas<'_>, run: &[(i32, &Month)]) -> Result<(), PageError> {
     let low = run.iter().map(|(at, m)| (f64::from(*at), m.interval.low));
     let high = run.iter().map(|(at, m)| (f64::from(*at), m.interval.high));
     if run.len() == 1 {
         let ends: Vec<(f64, f64)> = low.chain(high).collect();
-        canvas.line(&ends, Role::Accent, 6)?;
-    } else {
-        let outline: Vec<(f64, f64)> = low.chain(high.rev()).collect();
-        canvas.area(&outline, Role::Band)?;
-        let line: Vec<(f64, f64)> = run.iter().map(point).collect();
-        canvas.line(&line, Role::Accent, 8)?;
+        return canvas.line(&ends, Role::Accent, 6);
     }
-    if dotted || run.len() == 1 {
-        for month in run {
-            canvas.dot(point(month), 3, Role::Accent)?;
+    let outline: Vec<(f64, f64)> = low.chain(high.rev()).collect();
+    canvas.area(&outline, Role::Band)
+}
+
+fn line(canvas: &Canvas<'_>, run: &[(i32, &Month)], dotted: bool) -> Result<(), PageError> {
+    let points: Vec<(f64, f64)> = run
+        .iter()
+        .map(|(at, month)| (f64::from(*at), month.win_rate))
+        .collect();
+    if points.len() > 1 {
+        canvas.line(&points, Role::Accent, 8)?;
+    }
+    if dotted || points.len() == 1 {
+        for point in points {
+            canvas.dot(point, 3, Role::Accent)?;
         }
     }
     Ok(())
