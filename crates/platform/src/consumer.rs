@@ -207,7 +207,7 @@ impl Consumer {
     ) -> Result<()> {
         loop {
             let mut messages = consumer
-                .fetch()
+                .batch()
                 .max_messages(1)
                 .expires(PULL_EXPIRES)
                 .heartbeat(PULL_HEARTBEAT)

@@ -59,6 +59,11 @@ impl Coded for Error {
 
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
+        // The sentence repeats a cell of the file, and logs hold nothing that may be personal.
+        if let Error::Refused(sentence) = error {
+            tracing::info!("an upload was refused");
+            return Self::invalid_argument(sentence);
+        }
         platform::error::to_status(&error)
     }
 }

@@ -110,11 +110,13 @@ async fn prepare(
     // The day of the upload, so that a late redelivery judges as the upload did.
     let uploaded_on = dataset.created_at.date_naive();
     spawn_blocking(move || {
-        let t = std::time::Instant::now();
         let found = inspect::inspect(&bytes, &given, &[], uploaded_on);
-        eprintln!("inspect {:?}", t.elapsed());
         let Some(content) = found.accepted else {
-            return Err(inspect::refusal(&found.report));
+            // Names of rules only: the sentence travels in an event, which holds no cells.
+            return Err(format!(
+                "the file was accepted, but reading it again broke the rules {}: import it again with --dry-run to see where",
+                inspect::rules(&found.report).join(", ")
+            ));
         };
         Ok(Prepared {
             snapshot: snapshot::snapshot(&content.frame).encode_to_vec(),
@@ -133,12 +135,10 @@ async fn finish(kit: &Kit, delivery: &Delivery, id: Uuid, prepared: Prepared) ->
     let mut tx = kit.database().begin(delivery.tenant).await?;
     store::insert_quote_partitions(&mut tx, &prepared.years).await?;
     tx.commit().await?;
-    let t = std::time::Instant::now();
     let blob = kit
         .blobs
         .put(delivery.tenant, "snapshot", &prepared.snapshot)
         .await?;
-    eprintln!("put {:?} {} bytes", t.elapsed(), prepared.snapshot.len());
     match write(kit, delivery, id, &prepared, &blob).await {
         // A commit that fails may have happened, so from here on the snapshot is never deleted.
         Ok(Some(tx)) => Ok(tx.commit().await?),
@@ -194,13 +194,9 @@ async fn write_quotes(tx: &mut TenantTx, id: Uuid, prepared: &Prepared) -> Resul
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let (content, uploaded_on) = (Arc::clone(&prepared.content), prepared.uploaded_on);
     let writer = spawn_blocking(move || {
-        let t = std::time::Instant::now(); let mut wait = std::time::Duration::ZERO;
-        let r = rows::write_copy(&content, uploaded_on, |chunk| {
-            let s = std::time::Instant::now();
-            let ok = sender.blocking_send(chunk).is_ok();
-            wait += s.elapsed(); ok
-        });
-        eprintln!("write_copy {:?} waited {wait:?}", t.elapsed()); r
+        rows::write_copy(&content, uploaded_on, |chunk| {
+            sender.blocking_send(chunk).is_ok()
+        })
     });
     let written = store::insert_quotes(tx, id, chunks).await?;
     writer

@@ -225,7 +225,6 @@ pub async fn insert_quotes(
     )
     .execute(tx.connection())
     .await?;
-    let t = std::time::Instant::now();
     let mut copy = tx
         .connection()
         .copy_in_raw("COPY pg_temp.staged_quote FROM STDIN (FORMAT binary)")
@@ -234,7 +233,6 @@ pub async fn insert_quotes(
         copy.send(chunk).await?;
     }
     copy.finish().await?;
-    eprintln!("copy {:?}", t.elapsed());
     let done = sqlx::query(
         "INSERT INTO quote (tenant_id, dataset_id, quoted_on, id, row, won, price_minor,
             quote_ref, raw, derived)
@@ -245,7 +243,6 @@ pub async fn insert_quotes(
     .bind(dataset_id)
     .execute(tx.connection())
     .await?;
-    eprintln!("inserted {:?}", t.elapsed());
     Ok(done.rows_affected())
 }
 

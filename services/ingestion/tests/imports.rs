@@ -126,7 +126,7 @@ async fn count(world: &World, sql: &'static str) -> TestResult<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_stored_listed_and_deleted() -> TestResult {
-    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let (ours, theirs) = (
         tenant(&world, "ada@example.com").await?,
         tenant(&world, "eve@example.com").await?,
@@ -186,7 +186,7 @@ async fn a_history_is_stored_listed_and_deleted() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_or_only_checked_leaves_nothing() -> TestResult {
-    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let broken = history(40).replace("107.25", "cheap");
     let header = |dry_run| pb::UploadHeader {
@@ -231,7 +231,7 @@ async fn what_is_refused_or_only_checked_leaves_nothing() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivery_stores_nothing_twice() -> TestResult {
-    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let (blob, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
     let id = answer?.id;
@@ -275,7 +275,7 @@ async fn a_redelivery_stores_nothing_twice() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
-    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
+    let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let (_, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
     let id = answer?.id;
@@ -305,31 +305,4 @@ async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
     );
     world.stop().await;
     world.assert_outboxes_empty().await
-}
-static PATCHED: sqlx::migrate::Migrator = sqlx::migrate!("../../../../tmp/authmig");
-const AUTH: platform::Service = platform::Service { name: "auth", migrations: Some(&PATCHED), wire: auth::SERVICE.wire };
-#[tokio::test(flavor = "multi_thread")]
-async fn perf() -> TestResult {
-    let mut world = World::running(&[AUTH, ingestion::SERVICE]).await?;
-    let ours = tenant(&world, "ada@example.com").await?;
-    let bytes = std::fs::read("/work/shared/data/ibm/WA_Fn-UseC_-Sales-Win-Loss.csv")?;
-    let t = std::time::Instant::now();
-    let (_, answer) = ours.upload(&bytes, pb::UploadHeader{mappings: vec![pb::ColumnMapping{field: 3, column:"@import".into()}], ..header(false)}).await?;
-    let answer=answer?; for w in &answer.report.as_ref().unwrap().warnings { eprintln!("{} {} {}", w.rule, w.column, w.message); } let id = answer.id;
-    eprintln!("registered {:?}", t.elapsed());
-    let d = ours.until_ready(&id).await?;
-    eprintln!("ready {:?} rows {}", t.elapsed(), d.row_count);
-    let t = std::time::Instant::now();
-    ours.quotes(&id, "40000").await?;
-    eprintln!("list {:?}", t.elapsed());
-    let mut db = world.database("ingestion").await?.begin(ours.id).await?;
-    let plan: Vec<String> = sqlx::query_scalar("EXPLAIN (ANALYZE) SELECT id, row, raw::text FROM quote WHERE tenant_id = $1 AND dataset_id = $2 AND row > $3 ORDER BY row LIMIT 50").bind(ours.id).bind(Uuid::parse_str(&id)?).bind(40000).fetch_all(db.connection()).await?;
-    eprintln!("{}", plan.join("\n"));
-    drop(db);
-    let t = std::time::Instant::now();
-    let request = pb::DeleteDatasetRequest { id: id.clone() };
-    ours.ingestion.delete_dataset(&ours.context, request).await?;
-    eprintln!("deleted {:?}", t.elapsed());
-    world.stop().await;
-    Ok(())
 }

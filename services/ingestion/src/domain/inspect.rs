@@ -37,20 +37,16 @@ pub fn inspect(
     ignored: &[String],
     today: NaiveDate,
 ) -> Inspection {
-    let t = std::time::Instant::now();
     let sheet = match tabular::read(bytes, &Limits::default()) {
         Ok(sheet) => sheet,
         Err(error) => return refused(report_of_unreadable(&error)),
     };
-    eprintln!("  read {:?}", t.elapsed());
     let profiles = tabular::profile(&sheet);
-    eprintln!("  profile {:?}", t.elapsed());
     let mapping = match tabular::map(&sheet, &profiles, given, ignored) {
         Ok(mapping) => mapping,
         Err(problems) => return refused(report_of_unmapped(&sheet, &profiles, &problems)),
     };
     let validated = tabular::validate(&sheet, &mapping, &profiles, today);
-    eprintln!("  validate {:?}", t.elapsed());
     let mut report = report_of(&validated.report, &profiles, &mapping);
     let Some(frame) = validated.frame else {
         return refused(report);

@@ -105,8 +105,7 @@ pub(super) fn cards(content: &ReportContent) -> Vec<Card> {
         .iter()
         .filter(|bin| bin.interval.contains(bin.mean_predicted))
         .count();
-    let model = &content.model;
-    vec![
+    let mut cards = vec![
         Card {
             name: "Skill",
             value: content.skill.map_or(NONE.to_owned(), |s| percent(s.value)),
@@ -134,6 +133,15 @@ pub(super) fn cards(content: &ReportContent) -> Vec<Card> {
             ),
             meaning: "Bins where the predicted probability fits the share that was really won.",
         },
+    ];
+    cards.extend(data_cards(content));
+    cards
+}
+
+/// Cards about the data and the model's use.
+fn data_cards(content: &ReportContent) -> [Card; 3] {
+    let model = &content.model;
+    [
         Card {
             name: "Win rate",
             value: content.dataset.win_rate.map_or(NONE.to_owned(), percent),

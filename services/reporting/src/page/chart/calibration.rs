@@ -9,7 +9,7 @@ use crate::page::PageError;
 const LAYOUT: Layout = Layout {
     width: 360,
     height: 330,
-    left: 44,
+    left: 48,
     right: 14,
     top: 26,
     bottom: 46,
@@ -54,7 +54,7 @@ fn frame(canvas: &Canvas<'_>) -> Result<(), PageError> {
         canvas.text(&label, (0.0, at), (-6, 0), Anchor::End, Role::Muted)?;
     }
     canvas.line(&[(0.0, 0.0), (1.0, 1.0)], Role::Reference, 6)?;
-    canvas.text("won", (0.0, 1.0), (-38, -16), Anchor::Start, Role::Ink)?;
+    canvas.text("won", (0.0, 1.0), (-42, -16), Anchor::Start, Role::Ink)?;
     canvas.text(
         "predicted probability",
         (1.0, 0.0),

@@ -26,7 +26,7 @@ pub(in crate::page) fn chart(months: &[Month], wide: bool) -> Result<Option<Draw
     let layout = Layout {
         width: if wide { 740 } else { 360 },
         height: if wide { 280 } else { 260 },
-        left: 44,
+        left: 48,
         right: 26,
         top: 26,
         bottom: 30,
@@ -59,7 +59,7 @@ fn rates(canvas: &Canvas<'_>, x: (f64, f64), top: f64, step: f64) -> Result<(), 
         let label = format!("{:.0} %", at * 100.0);
         canvas.text(&label, (x.0, at), (-6, 0), Anchor::End, Role::Muted)?;
     }
-    canvas.text("won", (x.0, top), (-38, -16), Anchor::Start, Role::Ink)
+    canvas.text("won", (x.0, top), (-42, -16), Anchor::Start, Role::Ink)
 }
 
 fn dates(canvas: &Canvas<'_>, (first, last): (i32, i32), most: i32) -> Result<(), PageError> {
