@@ -103,9 +103,7 @@ impl Blobs {
     /// # Errors
     /// Where the reference belongs to another tenant, the store fails, or the content was changed.
     pub async fn get(&self, tenant: Uuid, blob: &BlobRef) -> Result<Vec<u8>> {
-        if !blob.key.starts_with(&format!("{tenant}/")) {
-            return Err(Error::Decryption("a blob of another organisation"));
-        }
+        require_own(tenant, blob)?;
         let stored = self
             .store
             .get(&Path::from(blob.key.as_str()))
@@ -119,16 +117,24 @@ impl Blobs {
         Ok(plain)
     }
 
-    /// Deletes a blob; one that is gone already is no error.
+    /// Deletes a blob of a tenant; one that is gone already is no error.
     ///
     /// # Errors
-    /// Where the store fails.
-    pub async fn delete(&self, blob: &BlobRef) -> Result<()> {
+    /// Where the reference belongs to another tenant or the store fails.
+    pub async fn delete(&self, tenant: Uuid, blob: &BlobRef) -> Result<()> {
+        require_own(tenant, blob)?;
         match self.store.delete(&Path::from(blob.key.as_str())).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn require_own(tenant: Uuid, blob: &BlobRef) -> Result<()> {
+    if blob.key.starts_with(&format!("{tenant}/")) {
+        return Ok(());
+    }
+    Err(Error::Decryption("a blob of another organisation"))
 }
 
 fn open(data_key: &Key, key: &str, stored: &[u8]) -> Result<Vec<u8>> {

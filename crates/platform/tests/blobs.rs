@@ -45,7 +45,8 @@ async fn every_length_comes_back_and_nothing_is_readable_on_disk() -> TestResult
         if length > 1000 {
             assert!(!stored.windows(64).any(|window| window == &content[..64]));
         }
-        blobs.delete(&blob).await?;
+        blobs.delete(tenant, &blob).await?;
+        assert!(blobs.delete(Uuid::now_v7(), &blob).await.is_err());
         assert!(blobs.get(tenant, &blob).await.is_err());
     }
     std::fs::remove_dir_all(dir)?;

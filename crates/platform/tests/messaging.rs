@@ -13,7 +13,7 @@ use platform::{
     tail::{Start, tail},
 };
 use prost::Message as _;
-use proto::training::{ModelPromoted, TrainingFailed};
+use proto::training::{ModelPromoted, TrainingFailed, TrainingProgressed};
 use support::{ATTEMPTS, NOTES, count_notes, failed};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
@@ -226,6 +226,30 @@ async fn a_passing_failure_is_tried_again() -> TestResult {
     })
     .await?;
     assert_eq!(ATTEMPTS.load(Ordering::SeqCst), 3);
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_of_one_per_replica_begins_when_its_event_comes() -> TestResult {
+    let mut world = World::running(&[NOTES]).await?;
+    let tenant = Uuid::now_v7();
+    let database = world.database("notes").await?;
+    for round in 1..=3 {
+        let mut tx = database.begin(tenant).await?;
+        tx.publish(&TrainingProgressed {
+            model_id: Uuid::now_v7().to_string(),
+            ..TrainingProgressed::default()
+        })
+        .await?;
+        tx.commit().await?;
+        // Less patience than the time after which a pull asks anew.
+        eventually("the event is handled", || async {
+            let mut tx = database.begin(tenant).await?;
+            Ok(count_notes(&mut tx).await? == round)
+        })
+        .await?;
+    }
     world.stop().await;
     Ok(())
 }

@@ -69,7 +69,7 @@ impl Commands {
         let outcome = self.judge(context, caller, &upload, bytes).await;
         let kept = matches!(&outcome, Ok(registered) if registered.dataset.is_some());
         if !kept {
-            self.discard(&upload.blob).await;
+            self.discard(caller.tenant_id, &upload.blob).await;
         }
         outcome
     }
@@ -196,9 +196,9 @@ impl Commands {
         .await?;
         tx.audit(context, "ingestion.delete_dataset", id).await?;
         tx.commit().await?;
-        self.discard(&dataset.upload()).await;
+        self.discard(caller.tenant_id, &dataset.upload()).await;
         if let Some(snapshot) = dataset.snapshot() {
-            self.discard(&snapshot).await;
+            self.discard(caller.tenant_id, &snapshot).await;
         }
         Ok(())
     }
@@ -220,8 +220,8 @@ impl Commands {
     }
 
     /// Deletes a blob that nothing refers to any more; what fails here costs space and nothing else.
-    async fn discard(&self, blob: &BlobRef) {
-        if let Err(error) = self.blobs.delete(blob).await {
+    async fn discard(&self, tenant: Uuid, blob: &BlobRef) {
+        if let Err(error) = self.blobs.delete(tenant, blob).await {
             tracing::warn!(%error, "a blob that is not needed any more is left behind");
         }
     }

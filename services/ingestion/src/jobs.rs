@@ -31,8 +31,6 @@ use crate::{
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// The platform gives a message up at this delivery; until then a failure is no news.
-const LAST_ATTEMPT: i64 = 5;
 /// Chunks of quotes that may wait for the database.
 const CHUNKS_AHEAD: usize = 4;
 
@@ -50,7 +48,7 @@ pub async fn import_dataset(kit: &Kit, delivery: &Delivery, event: &DatasetUploa
     let id = parse_id("dataset_id", &event.dataset_id)?;
     let outcome = attempt(kit, delivery, id).await;
     if let Err(error) = &outcome
-        && (delivery.attempt >= LAST_ATTEMPT || error.code().fate() == Fate::DeadLetter)
+        && (delivery.is_last() || error.code().fate() == Fate::DeadLetter)
     {
         let problem = "the quotes could not be stored: try the import again, and ask the operators to look at the dead letters where it fails again";
         // The event is not claimed, so that a replay from the dead letters can still succeed.
@@ -143,11 +141,11 @@ async fn finish(kit: &Kit, delivery: &Delivery, id: Uuid, prepared: Prepared) ->
         // A commit that fails may have happened, so from here on the snapshot is never deleted.
         Ok(Some(tx)) => Ok(tx.commit().await?),
         Ok(None) => {
-            discard(kit, &blob).await;
+            discard(kit, delivery.tenant, &blob).await;
             Ok(())
         }
         Err(error) => {
-            discard(kit, &blob).await;
+            discard(kit, delivery.tenant, &blob).await;
             Err(error)
         }
     }
@@ -231,8 +229,8 @@ async fn note_failure(
     Ok(())
 }
 
-async fn discard(kit: &Kit, blob: &BlobRef) {
-    if let Err(error) = kit.blobs.delete(blob).await {
+async fn discard(kit: &Kit, tenant: Uuid, blob: &BlobRef) {
+    if let Err(error) = kit.blobs.delete(tenant, blob).await {
         tracing::warn!(%error, "a snapshot that nobody needs is left behind");
     }
 }

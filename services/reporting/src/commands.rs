@@ -63,7 +63,7 @@ impl Commands {
             id: Uuid::now_v7(),
             model_id,
             title: content.title.clone(),
-            insights: sqlx::types::Json(content.insights.iter().map(|insight| insight.text.clone()).collect()),
+            insights: sqlx::types::Json(content.sentences()),
             content: serde_json::to_value(&content)?,
             page_key: page.key.clone(),
             page_size_bytes: page.size_bytes,
@@ -74,7 +74,7 @@ impl Commands {
         let written = self.write_report(context, caller, &report).await;
         if written.is_err() {
             // A page that no report names would never be found again.
-            self.blobs.delete(&page).await?;
+            self.blobs.delete(caller.tenant_id, &page).await?;
         }
         written?;
         Ok(report)
@@ -110,7 +110,10 @@ impl Commands {
     async fn await_model(&self, context: &Context, caller: &Caller, id: Uuid) -> Result<ModelRow> {
         let request = GetModelRequest { id: id.to_string() };
         let answer = self.training.get_model(context, request).await;
-        let model = answer.map_err(platform::Error::from)?.model.unwrap_or_default();
+        let model = answer
+            .map_err(platform::Error::from)?
+            .model
+            .unwrap_or_default();
         if model.state() != ModelState::Ready {
             return Err(Error::ModelNotReady(id));
         }

@@ -25,11 +25,18 @@ pub const SERVICE: Service = Service {
     wire: |kit| Box::pin(wire(kit)),
 };
 
-#[expect(clippy::unused_async, reason = "every service is wired by the same signature")]
+#[expect(
+    clippy::unused_async,
+    reason = "every service is wired by the same signature"
+)]
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let commands = commands::Commands::new(&kit);
     let wiring = events::consumers(&kit)
         .into_iter()
         .fold(Wiring::new(), Wiring::consume);
-    Ok(wiring.rpc(proto::reporting::reporting_nats::Server(rpc::Rpc::new(commands))))
+    Ok(
+        wiring.rpc(proto::reporting::reporting_nats::Server(rpc::Rpc::new(
+            commands,
+        ))),
+    )
 }

@@ -82,8 +82,16 @@ fn report_message(report: ReportRow, with_content: bool) -> pb::Report {
         id: report.id.to_string(),
         model_id: report.model_id.to_string(),
         title: report.title,
-        insights: if with_content { report.insights.0 } else { Vec::new() },
-        content_json: if with_content { report.content.to_string() } else { String::new() },
+        insights: if with_content {
+            report.insights.0
+        } else {
+            Vec::new()
+        },
+        content_json: if with_content {
+            report.content.to_string()
+        } else {
+            String::new()
+        },
         created_at: Some(timestamp(report.created_at)),
         created_by: report.created_by.to_string(),
     }

@@ -13,7 +13,7 @@ use platform::{
     Code, Coded, Kit, Service, TenantTx, Wiring,
     consumer::{Consumer, Delivery, Failure},
 };
-use proto::training::{ModelPromoted, TrainingFailed};
+use proto::training::{ModelPromoted, TrainingFailed, TrainingProgressed};
 use testkit::TestResult;
 use uuid::Uuid;
 
@@ -24,7 +24,13 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("tests/migrations");
 pub const NOTES: Service = Service {
     name: "notes",
     migrations: Some(&MIGRATIONS),
-    wire: |kit| Box::pin(async move { Ok(Wiring::new().consume(consumer(&kit))) }),
+    wire: |kit| {
+        Box::pin(async move {
+            Ok(Wiring::new()
+                .consume(consumer(&kit))
+                .consume(long_work(&kit)))
+        })
+    },
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +62,16 @@ fn consumer(kit: &Kit) -> Consumer {
                 }
                 note(&database, &delivery, &event.model_id).await
             }
+        })
+}
+
+fn long_work(kit: &Kit) -> Consumer {
+    let database = kit.database();
+    Consumer::new("notes-long", "training")
+        .one_per_replica()
+        .on(move |delivery: Delivery, event: TrainingProgressed| {
+            let database = database.clone();
+            async move { note(&database, &delivery, &event.model_id).await }
         })
 }
 

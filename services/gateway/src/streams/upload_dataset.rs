@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, Streaming, server::ClientStreamingService
 use crate::rpc::Gateway;
 
 /// Largest file that is taken, in bytes.
-const FILE_LIMIT: i64 = 512 * 1024 * 1024;
+const FILE_LIMIT: i64 = 256 * 1024 * 1024;
 
 /// Takes one upload.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ async fn register(
         header: Some(header),
         blob: Some(blob.clone()),
     };
+    let tenant = context.caller()?.tenant_id;
     let ingestion = Client(gateway.kit.transport.clone());
     match ingestion.register_upload(context, request).await {
         Ok(answer) => Ok(UploadDatasetResponse {
@@ -116,7 +117,7 @@ async fn register(
             // Where ingestion never saw it nobody else will remove it; where it may still be at work
             // the blob is its own.
             if status.code() == tonic::Code::Unavailable
-                && let Err(error) = gateway.kit.blobs.delete(&blob).await
+                && let Err(error) = gateway.kit.blobs.delete(tenant, &blob).await
             {
                 tracing::warn!(%error, "an upload that nobody took over is left behind");
             }

@@ -154,7 +154,7 @@ impl Worker {
         // An artefact that no row names would never be found again. After an error it stays, since
         // a commit whose answer was lost may have named it.
         if !done? {
-            self.kit.blobs.delete(&artefact).await?;
+            self.kit.blobs.delete(delivery.tenant, &artefact).await?;
         }
         Ok(())
     }
