@@ -14,6 +14,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -108,6 +109,8 @@ pub struct Bus {
     context: jetstream::Context,
     subjects: Subjects,
     replicas: usize,
+    /// How often the connection was lost.
+    losses: watch::Receiver<u64>,
 }
 
 impl Bus {
@@ -128,6 +131,7 @@ impl Bus {
             ),
             (None, _) => ConnectOptions::new(),
         };
+        let (lost, losses) = watch::channel(0);
         let client = options
             .name(format!("valutai-{name}"))
             .custom_inbox_prefix(format!("_INBOX_{name}_{}", Uuid::now_v7().simple()))
@@ -137,7 +141,12 @@ impl Bus {
             .reconnect_delay_callback(|attempt| {
                 Duration::from_millis(50 << attempt.min(6)).min(Duration::from_secs(3))
             })
-            .event_callback(log_connection_event)
+            .event_callback(move |event| {
+                if matches!(event, Event::Disconnected) {
+                    lost.send_modify(|losses| *losses += 1);
+                }
+                log_connection_event(event)
+            })
             .connect(address)
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
@@ -150,6 +159,7 @@ impl Bus {
             context,
             subjects: Subjects::new(&config.subject_prefix),
             replicas: config.stream_replicas,
+            losses,
         })
     }
 
@@ -161,6 +171,15 @@ impl Bus {
     /// The JetStream context, for consumers.
     pub(crate) fn context(&self) -> &jetstream::Context {
         &self.context
+    }
+
+    /// Ends when the connection is lost from now on: what was asked before will not be answered.
+    pub(crate) async fn lost(&self) {
+        let mut losses = self.losses.clone();
+        losses.mark_unchanged();
+        if losses.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// The names on this bus.
@@ -223,7 +242,7 @@ impl Bus {
         match messages {
             [] => Ok(()),
             [one] => self.publish(one.clone()).await,
-            many => match self.publish_batch(many).await? {
+            many => match self.unless_lost(self.publish_batch(many)).await? {
                 BatchOutcome::Stored => Ok(()),
                 BatchOutcome::HasDuplicate => {
                     // In order, since later ones may supersede earlier ones.
@@ -241,13 +260,24 @@ impl Bus {
     /// # Errors
     /// Where it does not come; the message may or may not have been stored.
     pub async fn publish(&self, message: Outgoing) -> Result<()> {
-        self.context
-            .publish_with_headers(message.subject, message.headers, message.body)
-            .await
-            .map_err(bus_error)?
-            .await
-            .map_err(bus_error)?;
+        let acknowledged = async {
+            self.context
+                .publish_with_headers(message.subject, message.headers, message.body)
+                .await
+                .map_err(bus_error)?
+                .await
+                .map_err(bus_error)
+        };
+        self.unless_lost(acknowledged).await?;
         Ok(())
+    }
+
+    /// Gives up at once when the connection is lost, instead of waiting for an answer to its end.
+    async fn unless_lost<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            done = work => done,
+            () = self.lost() => Err(Error::Bus("the connection to NATS was lost".to_owned())),
+        }
     }
 
     /// ADR-50: every message carries the batch's id and its own number, the last one commits, and

@@ -82,20 +82,22 @@ impl Transport for NatsTransport {
             .headers(write_context(context))
             .payload(request.into())
             .timeout(Some(patience));
-        let reply = self
-            .bus
-            .client()
-            .send_request(self.bus.subjects().call(domain, method), call)
-            .await
-            .map_err(|error| match error.kind() {
-                RequestErrorKind::TimedOut => {
-                    Status::deadline_exceeded(format!("{domain} did not answer in time"))
-                }
-                RequestErrorKind::NoResponders => Status::unavailable(format!(
-                    "the {domain} service is not running right now: try again shortly"
-                )),
-                _ => Status::unavailable("the message bus is not reachable: try again shortly"),
-            })?;
+        let subject = self.bus.subjects().call(domain, method);
+        let answered = tokio::select! {
+            answered = self.bus.client().send_request(subject, call) => answered,
+            () = self.bus.lost() => return Err(Status::unavailable(
+                "the connection inside the system broke during the call, which may or may not have been done: look, and try again",
+            )),
+        };
+        let reply = answered.map_err(|error| match error.kind() {
+            RequestErrorKind::TimedOut => {
+                Status::deadline_exceeded(format!("{domain} did not answer in time"))
+            }
+            RequestErrorKind::NoResponders => Status::unavailable(format!(
+                "the {domain} service is not running right now: try again shortly"
+            )),
+            _ => Status::unavailable("the message bus is not reachable: try again shortly"),
+        })?;
         read_status(reply.headers.as_ref())?;
         Ok(reply.payload)
     }
