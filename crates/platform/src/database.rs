@@ -116,6 +116,12 @@ impl Database {
     /// # Errors
     /// Where Postgres cannot be reached.
     pub async fn begin(&self, tenant: Uuid) -> Result<TenantTx> {
+        let span = tracing::info_span!(
+            "db.transaction",
+            otel.kind = "client",
+            db.system.name = "postgresql",
+            db.namespace = self.schema
+        );
         let mut tx = self.begin_any().await?;
         set_local(&mut tx, "app.tenant_id", &tenant.to_string()).await?;
         Ok(TenantTx {
@@ -123,6 +129,7 @@ impl Database {
             tenant,
             database: self.clone(),
             wrote_events: false,
+            _span: span,
         })
     }
 
@@ -192,6 +199,8 @@ pub struct TenantTx {
     tenant: Uuid,
     database: Database,
     wrote_events: bool,
+    /// Lasts as long as the transaction, in the trace of whoever opened it.
+    _span: tracing::Span,
 }
 
 impl TenantTx {
