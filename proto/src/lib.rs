@@ -1,10 +1,11 @@
 //! The contract: protobuf messages, services and access rules, compiled to Rust.
 //!
 //! Layout: [`v1`] names the generated code of each domain; [`access`] tells who may call what;
-//! [`rpc`] is what generated NATS clients and servers stand on. Deliberately not here: any
+//! [`rpc`] is what generated NATS clients and servers stand on; [`raw`] moves messages unread. Deliberately not here: any
 //! transport, any rule of the product.
 
 pub mod access;
+pub mod raw;
 pub mod rpc;
 
 /// Generated code, by protobuf package.

@@ -355,8 +355,5 @@ fn retry_delay(attempt: i64) -> Duration {
 }
 
 fn pause(failures: u32) -> Duration {
-    if failures == 0 {
-        return Duration::ZERO;
-    }
-    Duration::from_millis(100 << failures.min(6))
+    Duration::from_millis(50 << failures.min(7))
 }

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use platform::{Kit, telemetry};
 use proto::{
     access::{METHODS, Method, Right},
+    raw::RawCodec,
     rpc::Context,
 };
 use tonic::{Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes};
@@ -16,7 +17,7 @@ use tracing::Instrument as _;
 
 use crate::{
     callers::Callers,
-    forward::{Forward, RawCodec},
+    forward::Forward,
     streams::{
         predict_many::PredictMany, upload_dataset::UploadDataset,
         watch_predictions::WatchPredictions,

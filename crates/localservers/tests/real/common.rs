@@ -83,20 +83,23 @@ pub fn nats_info(url: &str) -> Result<String, Box<dyn Error>> {
 
 /// Asks Postgres with `psql` where there is one; elsewhere it is enough that the port answers.
 pub fn postgres_says(url: &str, query: &str) -> Result<Option<String>, Box<dyn Error>> {
-    match Command::new("psql")
-        .args(["--no-psqlrc", "-At", url, "-c", query])
+    // Debian leaves a wrapper behind that only says that there is no client.
+    let usable = Command::new("psql")
+        .arg("--version")
         .output()
-    {
-        Ok(output) if output.status.success() => {
-            Ok(Some(String::from_utf8(output.stdout)?.trim().to_owned()))
-        }
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into()),
-        Err(_) => {
-            let address = url.rsplit_once('@').ok_or("no login")?.1;
-            TcpStream::connect(address.trim_end_matches("/postgres"))?;
-            Ok(None)
-        }
+        .is_ok_and(|output| output.status.success());
+    if !usable {
+        let address = url.rsplit_once('@').ok_or("no login")?.1;
+        TcpStream::connect(address.trim_end_matches("/postgres"))?;
+        return Ok(None);
     }
+    let output = Command::new("psql")
+        .args(["--no-psqlrc", "-At", url, "-c", query])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(Some(String::from_utf8(output.stdout)?.trim().to_owned()))
 }
 
 /// Whether the process runs and is more than an uncollected entry.
