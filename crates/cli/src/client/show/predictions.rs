@@ -94,7 +94,7 @@ pub fn prediction(out: Out<'_>, p: &Prediction) -> io::Result<()> {
     ]);
     match &p.price_recommendation {
         Some(recommended) => {
-            facts.push(("recommended price", recommended.price.to_string()));
+            facts.push(("recommended price", format!("{:.2}", recommended.price)));
             facts.push(("because", recommended.statement.clone()));
         }
         None if !p.no_recommendation_reason.is_empty() => {
