@@ -40,6 +40,7 @@ async fn from_upload_to_report() -> TestResult {
     let model = train(&owner, &dataset.id).await?;
     let scores = model.scores.clone().ok_or("no scores")?;
     assert!(model.champion, "the first model answers by default");
+    assert!(model.tested_on_newest, "the history has dates");
     assert!(scores.auc_roc.ok_or("no AUC")? > 0.6);
     assert!(scores.log_loss < scores.base_rate_log_loss);
     assert_eq!(model.train_row_count + model.test_row_count, 800);

@@ -106,6 +106,8 @@ pub struct Trained {
     pub cross_validated_base_log_loss: f64,
     /// Whether cross-validation beats the base rate by more than a standard error. If not, the base rate is served.
     pub beats_base_rate: bool,
+    /// Whether the test rows are the newest ones; otherwise they were drawn at random.
+    pub tested_on_newest: bool,
     /// How far the amount of data carries.
     pub evidence: Evidence,
     /// Parameters and hyperparameters, readable.
@@ -183,6 +185,7 @@ pub fn train(
         importance,
         cross_validated_base_log_loss: chosen.base_log_loss,
         beats_base_rate: chosen.beats_base_rate,
+        tested_on_newest: sides.by_time,
         evidence: built.model.evidence(),
         parameters: parameters(options, &sides, &chosen, &built),
         rows_train: sides.train.len(),

@@ -57,6 +57,7 @@ fn summary(model: &Model) -> ModelSummary {
         dataset_id: model.dataset_id.clone(),
         champion: model.champion,
         beats_base_rate: model.beats_base_rate,
+        tested_on_newest: model.tested_on_newest,
         trained_at: model.finished_at.as_ref().and_then(|at| {
             let nanos = u32::try_from(at.nanos).ok()?;
             DateTime::from_timestamp(at.seconds, nanos)

@@ -70,6 +70,8 @@ pub struct ModelSummary {
     pub champion: bool,
     /// Whether it beats the base rate; if not, it answers the base rate.
     pub beats_base_rate: bool,
+    /// Whether the test quotes are the newest ones; otherwise they were drawn at random.
+    pub tested_on_newest: bool,
     /// When it became ready.
     pub trained_at: Option<DateTime<Utc>>,
     /// Quotes that the evaluated model learned from.

@@ -160,7 +160,11 @@ fn data_cards(content: &ReportContent) -> [Card; 3] {
                 count(u64::from(model.train_row_count)),
                 count(u64::from(model.row_count))
             ),
-            meaning: "The newest quotes, kept back while the model learned.",
+            meaning: if model.tested_on_newest {
+                "The newest quotes, kept back while the model learned."
+            } else {
+                "Quotes drawn at random, kept back while the model learned."
+            },
         },
         Card {
             name: "Predictions",

@@ -113,6 +113,7 @@ pub(crate) fn facts() -> ModelFacts {
             row_count: 2000,
             notes: vec!["Column \"Closing note\" was left out: it gives the outcome away.".into()],
             beats_base_rate: true,
+            tested_on_newest: true,
             finished_at: Some(prost_types::Timestamp {
                 seconds: 1_789_990_000,
                 nanos: 0,

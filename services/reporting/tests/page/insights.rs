@@ -229,8 +229,14 @@ fn thin_test_sets_are_named() {
         &content,
         Topic::TestSet,
         Tone::Neutral,
-        &["400", "172 won", "1,600"],
+        &["the newest 400", "172 won", "1,600 older"],
     );
+    let mut undated = facts();
+    undated.model.tested_on_newest = false;
+    let content = build(&undated, now());
+    let parts = ["400 quotes", "drawn at random", "1,600 others"];
+    assert_says(&content, Topic::TestSet, Tone::Neutral, &parts);
+    assert!(!said(&content, Topic::TestSet).1.contains("the newest 400"));
     let thin = with_scores(|s| {
         s.confusion = Some(Confusion {
             true_positives: 9,

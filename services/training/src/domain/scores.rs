@@ -24,6 +24,7 @@ pub fn learned_model(trained: &Trained, resources: Resources) -> Model {
         notes: trained.notes.clone(),
         resources: Some(resources),
         beats_base_rate: trained.beats_base_rate,
+        tested_on_newest: trained.tested_on_newest,
         ..Model::default()
     }
 }
@@ -55,7 +56,7 @@ pub fn stage_text(stage: Stage) -> &'static str {
         Stage::Preparing => "preparing the data",
         Stage::Folding => "cross-validating",
         Stage::Fitting => "fitting",
-        Stage::Evaluating => "evaluating on the newest quotes",
+        Stage::Evaluating => "evaluating on the test set",
         Stage::Refitting => "fitting on all quotes",
     }
 }

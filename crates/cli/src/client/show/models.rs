@@ -101,10 +101,15 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
     facts.push(("answers by default", yes_no(model.champion)));
     if model.scores.is_some() {
         facts.push(("beats the base rate", yes_no(model.beats_base_rate)));
+        let (kind, rest) = if model.tested_on_newest {
+            ("newest", "before")
+        } else {
+            ("drawn at random", "others")
+        };
         facts.push((
             "rows",
             format!(
-                "{} learned from; scored by {} newest, learned from the {} before",
+                "{} learned from; scored by {} {kind}, learned from the {} {rest}",
                 count(model.row_count.into()),
                 count(model.test_row_count.into()),
                 count(model.train_row_count.into())

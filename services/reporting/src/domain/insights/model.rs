@@ -104,6 +104,7 @@ pub(super) fn test_set(content: &ReportContent) -> Option<Insight> {
         count(won),
         count(lost)
     );
+    let learned = count(u64::from(content.model.train_row_count));
     Some(if thin {
         insight(
             Topic::TestSet,
@@ -117,10 +118,17 @@ pub(super) fn test_set(content: &ReportContent) -> Option<Insight> {
         insight(
             Topic::TestSet,
             Tone::Neutral,
-            format!(
-                "All scores come from the newest {figures}, after learning from {} older ones.",
-                count(u64::from(content.model.train_row_count))
-            ),
+            if content.model.tested_on_newest {
+                format!(
+                    "All scores come from the newest {figures}, after learning from {learned} older ones."
+                )
+            } else {
+                format!(
+                    "All scores come from {figures} drawn at random, after learning from {learned} others. The \
+                     history has no dates that would allow a test on the newest quotes, so what changes over time \
+                     is not in the scores."
+                )
+            },
         )
     })
 }
