@@ -13,6 +13,8 @@ CREATE TABLE model (
     -- A valutai.training.v1.Model.
     content bytea NOT NULL,
     prediction_count bigint NOT NULL DEFAULT 0,
+    -- Whether it answers by default.
+    champion boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, id)
 );
 CREATE TABLE report (

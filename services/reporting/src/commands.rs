@@ -162,7 +162,10 @@ fn facts(row: &ModelRow) -> Result<ModelFacts> {
         None => DatasetImported::default(),
     };
     Ok(ModelFacts {
-        model: Model::decode(row.content.as_slice())?,
+        model: Model {
+            champion: row.champion,
+            ..Model::decode(row.content.as_slice())?
+        },
         dataset: DatasetFacts {
             row_count: dataset.row_count,
             won_count: dataset.won_count,

@@ -10,7 +10,7 @@ use prost::Message as _;
 use proto::{
     ingestion::{DatasetDeleted, DatasetImported},
     prediction::PredictionMade,
-    training::ModelTrained,
+    training::{ModelPromoted, ModelTrained},
 };
 
 use crate::store;
@@ -18,13 +18,15 @@ use crate::store;
 /// The consumers, one for each domain that is listened to.
 pub fn consumers(kit: &Kit) -> [Consumer; 3] {
     let (imported, deleted) = (kit.database(), kit.database());
-    let (trained, predicted) = (kit.database(), kit.database());
+    let (trained, promoted) = (kit.database(), kit.database());
+    let predicted = kit.database();
     [
         Consumer::new("reporting", "ingestion")
             .on(move |delivery, event| dataset_imported(imported.clone(), delivery, event))
             .on(move |delivery, event| dataset_deleted(deleted.clone(), delivery, event)),
         Consumer::new("reporting", "training")
-            .on(move |delivery, event| model_trained(trained.clone(), delivery, event)),
+            .on(move |delivery, event| model_trained(trained.clone(), delivery, event))
+            .on(move |delivery, event| model_promoted(promoted.clone(), delivery, event)),
         Consumer::new("reporting", "prediction")
             .on(move |delivery, event| prediction_made(predicted.clone(), delivery, event)),
     ]
@@ -70,6 +72,19 @@ async fn model_trained(
     let dataset_id = parse_id("dataset_id", &event.dataset_id)?;
     let content = event.model.unwrap_or_default().encode_to_vec();
     store::insert_model(&mut tx, id, dataset_id, &content).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn model_promoted(
+    database: Database,
+    delivery: Delivery,
+    event: ModelPromoted,
+) -> Result<(), Failure> {
+    let opened = database
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    store::update_champion(&mut tx, parse_id("model_id", &event.model_id)?).await?;
     Ok(tx.commit().await?)
 }
 

@@ -14,6 +14,7 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct ModelRow {
     pub content: Vec<u8>,
     pub prediction_count: i64,
+    pub champion: bool,
     /// The dataset's event; missing where it was deleted or has not come yet.
     pub dataset: Option<Vec<u8>>,
 }
@@ -94,9 +95,18 @@ pub async fn update_prediction_count(tx: &mut TenantTx, model_id: Uuid) -> Resul
     Ok(())
 }
 
+/// Notes which model answers by default.
+pub async fn update_champion(tx: &mut TenantTx, model_id: Uuid) -> Result<()> {
+    sqlx::query("UPDATE model SET champion = (id = $1) WHERE champion OR id = $1")
+        .bind(model_id)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
 pub async fn find_model(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelRow>> {
     Ok(sqlx::query_as(
-        "SELECT m.content, m.prediction_count, d.content AS dataset FROM model m
+        "SELECT m.content, m.prediction_count, m.champion, d.content AS dataset FROM model m
          LEFT JOIN dataset d ON d.tenant_id = m.tenant_id AND d.id = m.dataset_id
          WHERE m.id = $1",
     )
