@@ -58,12 +58,15 @@ pub async fn ensure_roles(
                     ),
                 )
                 .await?;
-                run(&mut tx, format!("GRANT {owner} TO CURRENT_USER")).await?;
                 run(
                     &mut tx,
                     format!("ALTER ROLE {role} SET search_path = {}", schema.name),
                 )
                 .await?;
+                if login == "NOLOGIN" {
+                    // The administrator acts as the owner while it migrates.
+                    run(&mut tx, format!("GRANT {owner} TO CURRENT_USER")).await?;
+                }
                 if login == "LOGIN" {
                     run(
                         &mut tx,
