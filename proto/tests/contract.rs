@@ -151,3 +151,35 @@ fn every_method_says_who_may_call_it() {
         assert_ne!(method.right, Right::Unspecified, "{}", method.path());
     }
 }
+
+/// The roles as the product promises them, apart from what stands beside each method.
+#[test]
+fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
+    use proto::access::Right;
+    let with = |right| -> Vec<&str> {
+        let methods = METHODS.values().filter(|method| method.right == right);
+        methods.map(|method| method.name.as_str()).collect()
+    };
+    assert_eq!(
+        with(Right::Viewer),
+        [
+            "ListSessions",
+            "SignOut",
+            "WhoAmI",
+            "GetPrediction",
+            "ListPredictions",
+            "WatchPredictions",
+            "GetReport",
+            "ListReports",
+        ]
+    );
+    assert_eq!(
+        with(Right::Owner),
+        [
+            "AddMember",
+            "ListAuditEntries",
+            "ListMembers",
+            "DeleteDataset"
+        ]
+    );
+}

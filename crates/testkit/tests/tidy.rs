@@ -300,7 +300,8 @@ fn every_tenant_table_is_walled_off() {
                     continue;
                 }
                 let forced = text.contains(&format!("alter table {name} force row level security"));
-                if !forced || !text.contains(&format!("on {name}")) {
+                let policy = text.contains(&format!("create policy tenant on {name}\n"));
+                if !forced || !policy {
                     failures.push(format!(
                         "{path}: table {name}: enable and force row level security and give it a policy"
                     ));
