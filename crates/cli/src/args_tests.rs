@@ -50,6 +50,14 @@ fn commands_of_the_manual_parse() {
         "valutai audit list --page-size 10",
         "valutai datasets import q.csv --name N --map outcome=Status --ignore Notes --dry-run",
         "valutai datasets import q.csv --map list_price=List=Price --wait",
+        "valutai datasets import q.csv.gz --into d --mode update-only --blank clear --personal Who",
+        "valutai datasets import q.xlsx --sheet Q1 --errors-out errors.xlsx --format Date=DMY",
+        "valutai datasets import q.csv --outcome yes=won --missing A=x --present B=None -o json",
+        "valutai datasets imports",
+        "valutai datasets imports d --page-size 3",
+        "valutai datasets undo i --yes",
+        "valutai datasets quarantined i",
+        "valutai quotes list d --outcome won --price-min 10 --from 2024-01-01 --sort cheapest",
         "valutai datasets delete some-id --yes",
         "valutai models train --dataset d --seed 7 --wait",
         "valutai models promote m --reason better",
@@ -79,6 +87,10 @@ fn misuse_is_refused() {
     refused("valutai predict --field nothing");
     refused("valutai datasets import q.csv --map colour=Red");
     refused("valutai datasets import q.csv --dry-run --wait");
+    refused("valutai datasets import q.csv --errors-out errors.pdf");
+    refused("valutai datasets undo");
+    refused("valutai quotes list");
+    refused("valutai quotes list d --price-min 1,5");
     refused("valutai team add --email a@b.example --role king");
     refused("valutai predictions list --page-size 0");
     refused("valutai -o xml auth whoami");

@@ -107,6 +107,63 @@ pub fn moment(time: Option<&prost_types::Timestamp>) -> String {
         .unwrap_or_default()
 }
 
+/// Hundredths of a currency unit as an amount, in groups of three digits.
+#[must_use]
+pub fn amount(minor: i64) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    let minor = minor.unsigned_abs();
+    format!("{sign}{}.{:02}", count(minor / 100), minor % 100)
+}
+
+/// Values as a line of blocks, at most `room` of them; what is not known is a space.
+#[must_use]
+pub fn sparkline(values: &[f64], room: usize) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let values = means(values, room.max(1));
+    let known = || values.iter().copied().filter(|value| value.is_finite());
+    let low = known().fold(f64::INFINITY, f64::min);
+    let high = known().fold(f64::NEG_INFINITY, f64::max);
+    let block = |value: &f64| {
+        if !value.is_finite() {
+            return ' ';
+        }
+        // What never changes is a line in the middle.
+        let share = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.5
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 7"
+        )]
+        BLOCKS[((share * 7.0).round() as usize).min(7)]
+    };
+    values.iter().map(block).collect()
+}
+
+/// The values, or the means of neighbours where there are more than `most`.
+fn means(values: &[f64], most: usize) -> Vec<f64> {
+    if values.len() <= most {
+        return values.to_vec();
+    }
+    (0..most)
+        .map(|part| {
+            let of = |n: usize| n * values.len() / most;
+            let known: Vec<f64> = values[of(part)..of(part + 1)]
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
+            #[expect(clippy::cast_precision_loss, reason = "a handful")]
+            let size = known.len() as f64;
+            // Nothing known is not a number, and so a space.
+            known.iter().sum::<f64>() / size
+        })
+        .collect()
+}
+
 /// Seconds as people say them.
 #[must_use]
 pub fn seconds(value: f64) -> String {
@@ -161,11 +218,25 @@ mod tests {
         assert_eq!(percent(0.4234), "42.3 %");
         assert_eq!(seconds(125.0), "2 min 05 s");
         assert_eq!(score(None), "-");
+        assert_eq!(amount(123_456_789), "1,234,567.89");
+        assert_eq!(amount(-5), "-0.05");
         assert_eq!(enum_word("DATASET_STATE_READY", "DATASET_STATE_"), "ready");
         let time = prost_types::Timestamp {
             seconds: 86_400,
             nanos: 0,
         };
         assert_eq!(moment(Some(&time)), "1970-01-02 00:00:00Z");
+    }
+
+    #[test]
+    fn values_become_blocks() {
+        assert_eq!(sparkline(&[0.0, 0.5, 1.0], 10), "▁▅█");
+        assert_eq!(sparkline(&[3.0, 3.0], 10), "▅▅");
+        assert_eq!(sparkline(&[1.0, f64::NAN, 2.0], 10), "▁ █");
+        assert_eq!(sparkline(&[], 10), "");
+        assert_eq!(sparkline(&[0.0, 0.0, 1.0, 1.0], 2), "▁█");
+        assert_eq!(sparkline(&[f64::NAN, f64::NAN, 1.0, 1.0], 2), " ▅");
+        let many: Vec<f64> = (0..100).map(f64::from).collect();
+        assert_eq!(width(&sparkline(&many, 24)), 24);
     }
 }

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use indicatif::ProgressBar;
-use proto::ingestion::UploadHeader;
+use proto::ingestion::{ErrorsFormat, UploadHeader};
 use valutai::client::{
     datasets,
     predict_file::{self, FileJob},
@@ -94,6 +94,38 @@ async fn an_upload_ends_with_its_refusal_or_its_file() {
         matches!(error, valutai::Error::File { .. }),
         "an upload that broke off must not count as complete: {error}"
     );
+}
+
+#[tokio::test]
+async fn a_preview_comes_with_its_errors_file() {
+    let (connection, folder) = (connect().await, Folder::new());
+    let file = folder.file("q.csv", &vec![b'x'; 600_001]);
+    let bar = ProgressBar::hidden();
+    let header = |name: &str, errors: ErrorsFormat| UploadHeader {
+        name: name.into(),
+        errors_format: errors.into(),
+        ..UploadHeader::default()
+    };
+    for (format, wanted) in [
+        (ErrorsFormat::Unspecified, b"".as_slice()),
+        (ErrorsFormat::Csv, b"row,what is wrong\n"),
+    ] {
+        let mut errors = Vec::new();
+        let header = header("history", format);
+        let preview = datasets::preview(&connection, header, &file, &bar, &mut errors)
+            .await
+            .expect("previews");
+        assert_eq!(preview.row_count, 600_001);
+        assert_eq!(errors, wanted);
+    }
+    for (name, part) in [("refused", "no"), ("broken", "restarting")] {
+        let mut errors = Vec::new();
+        let header = header(name, ErrorsFormat::Csv);
+        let error = datasets::preview(&connection, header, &file, &bar, &mut errors)
+            .await
+            .expect_err("half a preview is none");
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
 
 #[tokio::test]

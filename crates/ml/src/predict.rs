@@ -18,7 +18,8 @@ use crate::table::{Role, Table};
 /// What one column adds to a prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
-    /// Name of the column; everything derived from the price counts as the price.
+    /// Name of the column; everything derived from the price counts as the price, its
+    /// distance from a reference price as the reference.
     pub column: String,
     /// The value of this row, readable.
     pub value: String,
@@ -159,7 +160,7 @@ impl Model {
         let used = (0..parts.len()).filter(|&c| self.encoder.schema[c].used);
         let contribution = |c: usize| Contribution {
             column: self.encoder.schema[c].name.clone(),
-            value: bound.text(c, row),
+            value: bound.value(&self.encoder, c, row),
             log_odds: parts[c],
             points: parts[c] * per_log_odds,
         };

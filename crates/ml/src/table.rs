@@ -26,6 +26,10 @@ pub enum Role {
     Quantity,
     /// A date of the quote.
     Date,
+    /// What the same customer or product usually cost before this quote; the price is measured by it.
+    ReferencePrice,
+    /// A number that grows with time by itself, such as earlier quotes: beyond the trained range it is no oddity.
+    Growing,
 }
 
 /// The cells of one column, one entry per row.
@@ -196,7 +200,13 @@ impl Table {
             }
             let money = matches!(
                 column.role,
-                Role::Price | Role::ListPrice | Role::Cost | Role::Discount | Role::Quantity
+                Role::Price
+                    | Role::ListPrice
+                    | Role::Cost
+                    | Role::Discount
+                    | Role::Quantity
+                    | Role::ReferencePrice
+                    | Role::Growing
             );
             if money && !matches!(column.values, Values::Number(_)) {
                 return invalid(format!(

@@ -9,11 +9,12 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
 };
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, future::BoxFuture};
 use prost::Name;
 use tokio::time::sleep;
 use tracing::Instrument as _;
-use uuid::Uuid;
+use uuid::{Uuid, Version};
 
 use crate::{
     bus::{Bus, Outgoing, bus_error},
@@ -47,6 +48,17 @@ impl Delivery {
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.attempt >= LAST_DELIVERY
+    }
+
+    /// When the event was made, by its id; later than that it may have waited. `None` where the id
+    /// is of another kind than ours.
+    #[must_use]
+    pub fn made_at(&self) -> Option<DateTime<Utc>> {
+        if self.event_id.get_version() != Some(Version::SortRand) {
+            return None;
+        }
+        let (seconds, nanos) = self.event_id.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     }
 }
 

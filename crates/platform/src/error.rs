@@ -151,6 +151,22 @@ pub enum Error {
     /// A call to another service was refused.
     #[error("{}", .0.message())]
     Call(Box<Status>),
+    /// The virus scanner cannot be asked.
+    #[error("the virus scanner at {address} {problem}")]
+    Scanner {
+        /// Where it should be.
+        address: String,
+        /// What it does instead of answering.
+        problem: String,
+    },
+    /// The virus scanner takes no content of this size.
+    #[error(
+        "the virus scanner takes no files of {size_bytes} bytes: send a smaller file, or have the operator raise StreamMaxLength of clamd"
+    )]
+    TooLargeToScan {
+        /// Size of the content.
+        size_bytes: i64,
+    },
     /// An id or a page token in a request is malformed.
     #[error("{what} \"{value}\" is malformed: {remedy}")]
     Malformed {
@@ -176,7 +192,8 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::Database(error) => database_code(error),
-            Self::Bus(_) | Self::Blobs(_) => Code::Unavailable,
+            Self::Bus(_) | Self::Blobs(_) | Self::Scanner { .. } => Code::Unavailable,
+            Self::TooLargeToScan { .. } => Code::Exhausted,
             Self::Decode(_) | Self::Malformed { .. } => Code::Invalid,
             Self::NoTenantKey => Code::NotFound,
             Self::Call(status) => match status.code() {

@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::{
     Clock, Config,
-    config::{Key, Secret},
+    config::{ClamdAddress, Key, Secret, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -38,6 +38,10 @@ pub struct Launch {
     pub listen: SocketAddr,
     /// Connections of each service to Postgres.
     pub postgres_connections: u32,
+    /// What is taken as an upload.
+    pub uploads: UploadLimits,
+    /// The virus scanner that looks at uploads.
+    pub clamd: Option<ClamdAddress>,
 }
 
 impl Launch {
@@ -110,6 +114,8 @@ impl Launch {
             health_listen: None,
             stream_replicas: 1,
             postgres_connections: self.postgres_connections,
+            uploads: self.uploads,
+            clamd: self.clamd.clone(),
         })
     }
 

@@ -1,13 +1,14 @@
 //! What every service needs and no word of the product.
 //!
 //! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
-//! [`crypto`], [`keys`] and [`blobs`] for what rests; [`database`] and [`migrate`] for Postgres;
+//! [`crypto`], [`keys`] and [`blobs`] for what rests, [`clamd`] to have it scanned; [`database`] and [`migrate`] for Postgres;
 //! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`service`] puts them together.
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
 pub mod blobs;
 pub mod bus;
+pub mod clamd;
 pub mod clock;
 pub mod config;
 pub mod consumer;

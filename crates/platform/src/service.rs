@@ -63,6 +63,8 @@ pub struct Kit {
     pub bus: Bus,
     /// Encrypted blobs.
     pub blobs: Blobs,
+    /// The data keys of tenants.
+    pub keys: KeyRing,
     /// The time.
     pub clock: Clock,
     /// Calls to other services, under the generated clients.
@@ -171,7 +173,8 @@ pub async fn start(
         None => None,
     };
     let kit = Kit {
-        blobs: Blobs::local(&config.blob_dir, keys)?,
+        blobs: Blobs::local(&config.blob_dir, keys.clone())?,
+        keys,
         config,
         database,
         bus,

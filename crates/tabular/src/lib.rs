@@ -9,20 +9,34 @@
 //! [`validate::validate()`] → [`frame::Frame`].
 
 pub mod cell;
+pub mod derive;
+pub mod errors_file;
 pub mod frame;
 pub mod mapping;
+pub mod preview;
 pub mod problem;
 pub mod profile;
 pub mod sheet;
 pub mod validate;
 
 pub use cell::{
-    CellFormat, CellValue, ColumnKind, DateOrder, Decimal, NumberFormat, is_missing,
+    CellFormat, CellValue, ColumnKind, DateOrder, Decimal, NumberFormat, Outcome, is_missing,
     is_open_outcome, parse_date, parse_number, parse_outcome,
 };
+pub use derive::{
+    DerivedFeature, FEATURES, FeatureSpec, Features, History, HistoryError, QuoteFacts,
+    features_markdown,
+};
 pub use frame::{Frame, FrameColumn, Values};
-pub use mapping::{ColumnMapping, DateSource, Field, Mapping, map};
+pub use mapping::{
+    ColumnMapping, DateSource, Field, Mapping, OutcomeWords, Question, Stated, StatedFormat,
+    fingerprint, map, questions,
+};
+pub use preview::{Claim, Preview, Tier, preview};
 pub use problem::{MAX_PROBLEMS, Problem, Severity};
-pub use profile::{Profile, profile};
-pub use sheet::{Column, Encoding, Limits, ReadError, Sheet, UnevenRow, read};
-pub use validate::{Report, Validated, validate};
+pub use profile::{Profile, profile, profile_stated};
+pub use sheet::{
+    Archive, Column, EncodingCandidate, FileFormat, Limits, Native, Origin, ReadError, ReadOptions,
+    Sheet, SheetInfo, Source, UnevenRow, read,
+};
+pub use validate::{BadRow, BadRows, Month, Report, Rules, Validated, parse_revision, validate};

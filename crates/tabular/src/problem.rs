@@ -3,8 +3,6 @@
 //! Deliberately not an error type: a file may have thousands of problems, and they are data for a
 //! report. What stops the reading of a file altogether is [`crate::sheet::ReadError`].
 
-use std::collections::BTreeMap;
-
 /// How many problems of each severity a report keeps; the others are only counted.
 pub const MAX_PROBLEMS: usize = 200;
 
@@ -14,7 +12,7 @@ const MAX_VALUE_CHARS: usize = 80;
 /// Whether a problem blocks the import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Nothing of the file is accepted.
+    /// Blocks the file or, where the caller allows it, sets the row aside.
     Error,
     /// Worth a look; the file is accepted.
     Warning,
@@ -37,6 +35,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub suggestion: String,
+    /// The whole cell as it should probably read; `None` where that cannot be told.
+    pub fix: Option<String>,
 }
 
 impl Problem {
@@ -50,6 +50,7 @@ impl Problem {
             value: String::new(),
             message,
             suggestion,
+            fix: None,
         }
     }
 
@@ -75,53 +76,11 @@ impl Problem {
         self.value = value.chars().take(MAX_VALUE_CHARS).collect();
         self
     }
-}
 
-/// Collects problems: keeps the first of each severity, file-wide ones before all, and counts every one.
-#[derive(Debug, Default)]
-pub(crate) struct Collector {
-    wide: Vec<Problem>,
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
-    totals: BTreeMap<&'static str, u64>,
-    any_error: bool,
-}
-
-impl Collector {
-    /// Adds one problem.
-    pub(crate) fn add(&mut self, problem: Problem) {
-        self.add_counted(problem, 1);
-    }
-
-    /// Adds one problem that stands for `count` rows.
-    pub(crate) fn add_counted(&mut self, problem: Problem, count: u64) {
-        *self.totals.entry(problem.rule).or_default() += count;
-        self.any_error |= problem.severity == Severity::Error;
-        let list = match (problem.row, problem.severity) {
-            (0, _) => &mut self.wide,
-            (_, Severity::Error) => &mut self.errors,
-            (_, Severity::Warning) => &mut self.warnings,
-        };
-        if list.len() < MAX_PROBLEMS {
-            list.push(problem);
-        }
-    }
-
-    /// Whether nothing may be accepted.
-    pub(crate) fn has_errors(&self) -> bool {
-        self.any_error
-    }
-
-    /// Errors, warnings and the count per rule.
-    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>, Vec<(&'static str, u64)>) {
-        let (mut errors, mut warnings): (Vec<_>, Vec<_>) = self
-            .wide
-            .into_iter()
-            .partition(|p| p.severity == Severity::Error);
-        errors.extend(self.errors);
-        warnings.extend(self.warnings);
-        errors.truncate(MAX_PROBLEMS);
-        warnings.truncate(MAX_PROBLEMS);
-        (errors, warnings, self.totals.into_iter().collect())
+    /// Adds the cell as it should probably read.
+    #[must_use]
+    pub fn with_fix(mut self, fix: Option<String>) -> Self {
+        self.fix = fix;
+        self
     }
 }

@@ -40,6 +40,7 @@ async fn wire(kit: Kit) -> Result<Wiring> {
     let callers = callers::Callers::new(&kit);
     let forgetting = callers.clone().forget_revoked(&kit).await?;
     let shutdown = kit.shutdown.clone();
+    let sweeping = streams::sweep::run(kit.clone());
     let routes = rpc::routes(Arc::new(rpc::Gateway { callers, kit })).await;
     let serving = async move {
         let server = Server::builder()
@@ -60,6 +61,7 @@ async fn wire(kit: Kit) -> Result<Wiring> {
     Ok(Wiring::new()
         .listening(address)
         .task("revocations", forgetting)
+        .task("sweep", sweeping)
         .task("grpc", serving))
 }
 

@@ -19,7 +19,7 @@ use crate::{
     callers::Callers,
     forward::Forward,
     streams::{
-        predict_many::PredictMany, upload_dataset::UploadDataset,
+        predict_many::PredictMany, preview_dataset::PreviewDataset, upload_dataset::UploadDataset,
         watch_predictions::WatchPredictions,
     },
 };
@@ -97,6 +97,11 @@ async fn serve(
                 .client_streaming(UploadDataset { gateway, method }, request)
                 .await
         }
+        "PreviewDataset" => {
+            limited(ProstCodec::default())
+                .streaming(PreviewDataset { gateway, method }, request)
+                .await
+        }
         "PredictMany" => {
             limited(ProstCodec::default())
                 .streaming(PredictMany { gateway, method }, request)
@@ -130,7 +135,12 @@ mod tests {
             .collect();
         assert_eq!(
             streams,
-            ["UploadDataset", "PredictMany", "WatchPredictions"]
+            [
+                "PreviewDataset",
+                "UploadDataset",
+                "PredictMany",
+                "WatchPredictions"
+            ]
         );
     }
 }

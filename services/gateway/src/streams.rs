@@ -1,6 +1,9 @@
 //! The streaming methods of the contract, one file each. Deliberately few: what fits one message is
-//! forwarded blindly.
+//! forwarded blindly. `receive` is what those share that take a file.
 
 pub mod predict_many;
+pub mod preview_dataset;
+mod receive;
+pub mod sweep;
 pub mod upload_dataset;
 pub mod watch_predictions;

@@ -10,6 +10,29 @@ pub enum Error {
     /// The dataset is unknown.
     #[error("there is no dataset {0}: list them with `valutai datasets list`")]
     NoDataset(Uuid),
+    /// The import is unknown.
+    #[error("there is no import {0}: list them with `valutai datasets imports`")]
+    NoImport(Uuid),
+    /// A later import has other versions of the same quotes.
+    #[error("import {0} changed quotes of this one later: undo that one first")]
+    BuiltUpon(Uuid),
+    /// Only a finished import can be taken back.
+    #[error("the import is {0}: only one that is done can be undone")]
+    NotDone(String),
+    /// A format that is none.
+    #[error(
+        "the format of column \"{0}\" is none: state YMD, DMY, MDY or SERIAL for dates, or . or , for decimals"
+    )]
+    NoFormat(String),
+    /// A word of the outcome column without a meaning.
+    #[error("the outcome word \"{0}\" has no meaning: say won, lost or open")]
+    NoOutcome(String),
+    /// A stored file is not what it was.
+    #[error("the stored file is damaged: import it again")]
+    Damaged,
+    /// A stored file cannot be read.
+    #[error("a stored file cannot be read: {0}")]
+    Storage(String),
     /// The call lacks a part.
     #[error("the upload lacks its {0}: send it again through the gateway")]
     Incomplete(&'static str),
@@ -49,9 +72,17 @@ impl From<sqlx::Error> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoDataset(_) => Code::NotFound,
-            Self::Incomplete(_) | Self::NoField(_) | Self::Refused(_) => Code::Invalid,
-            Self::Json(_) | Self::Incoherent { .. } | Self::Broken(_) => Code::Internal,
+            Self::NoDataset(_) | Self::NoImport(_) => Code::NotFound,
+            Self::BuiltUpon(_) | Self::NotDone(_) => Code::FailedPrecondition,
+            Self::Incomplete(_)
+            | Self::NoField(_)
+            | Self::NoFormat(_)
+            | Self::NoOutcome(_)
+            | Self::Refused(_) => Code::Invalid,
+            Self::Storage(_) => Code::Unavailable,
+            Self::Damaged | Self::Json(_) | Self::Incoherent { .. } | Self::Broken(_) => {
+                Code::Internal
+            }
             Self::Platform(error) => error.code(),
         }
     }

@@ -1,7 +1,7 @@
 //! The ingestion service: quote histories, their upload, mapping, validation and storage.
 //!
 //! Layout: [`domain`] has the rules and the way between files, rows and the contract, `commands` the
-//! units of work, `events` what it reacts to, `jobs` the import itself, `rpc` the calls it answers,
+//! units of work, `events` what it reacts to, `jobs` the work itself, `rpc` the calls it answers,
 //! `store` the SQL. Deliberately not here: what cells mean, which is `tabular`, and taking the bytes
 //! of an upload, which is the gateway's.
 
@@ -34,6 +34,7 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let commands = commands::Commands::new(&kit);
     Ok(Wiring::new()
         .consume(events::consumer(&kit))
+        .task("sweep of blobs", jobs::sweep(kit.clone()))
         .rpc(proto::ingestion::ingestion_nats::Server(rpc::Rpc::new(
             commands,
         ))))

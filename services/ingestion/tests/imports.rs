@@ -1,128 +1,13 @@
 //! Uploads against a real Postgres and NATS: what is stored, what is refused, what is left behind.
 //! Deliberately without the gateway: the calls come as it would forward them.
 
-use platform::{
-    blobs::Blobs,
-    keys::{KeyRing, RemoteKeys},
-    rpc::NatsTransport,
-};
+mod support;
+
 use prost::Message as _;
-use proto::{
-    auth::{self as auth_pb, auth_nats},
-    common::BlobRef,
-    ingestion::{self as pb, ingestion_nats::Client},
-    rpc::{Caller, Context},
-};
-use std::sync::Arc;
+use proto::{common::BlobRef, ingestion as pb};
+use support::{count, header, history, tenant};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
-
-/// An organisation with an owner who is signed in.
-struct Tenant {
-    context: Context,
-    id: Uuid,
-    blobs: Blobs,
-    ingestion: Client<NatsTransport>,
-}
-
-async fn tenant(world: &World, email: &str) -> TestResult<Tenant> {
-    let transport = NatsTransport::new(world.bus().await?);
-    let request = auth_pb::SignUpRequest {
-        email: email.to_owned(),
-        password: "correct horse battery".to_owned(),
-        organization_name: "Test".to_owned(),
-    };
-    let signed = auth_nats::Client(transport.clone())
-        .sign_up(&Context::system("test"), request)
-        .await?;
-    let id = Uuid::try_parse(&signed.organization_id)?;
-    let keys = KeyRing::new(
-        world.launch.kek.clone(),
-        Arc::new(RemoteKeys(auth_nats::Client(transport.clone()))),
-    );
-    Ok(Tenant {
-        context: Context {
-            caller: Some(Caller {
-                user_id: Uuid::try_parse(&signed.id)?,
-                tenant_id: id,
-                role: auth_pb::Role::Owner,
-                session_id: Uuid::now_v7(),
-            }),
-            request_id: "test".to_owned(),
-            ..Context::default()
-        },
-        id,
-        blobs: Blobs::local(&world.launch.config_for("test")?.blob_dir, keys)?,
-        ingestion: Client(transport),
-    })
-}
-
-impl Tenant {
-    async fn upload(
-        &self,
-        text: &[u8],
-        header: pb::UploadHeader,
-    ) -> TestResult<(BlobRef, Result<pb::RegisterUploadResponse, tonic::Status>)> {
-        let blob = self.blobs.put(self.id, "upload", text).await?;
-        let request = pb::RegisterUploadRequest {
-            header: Some(header),
-            blob: Some(blob.clone()),
-        };
-        let answer = self.ingestion.register_upload(&self.context, request).await;
-        Ok((blob, answer))
-    }
-
-    async fn dataset(&self, id: &str) -> Result<pb::Dataset, tonic::Status> {
-        let request = pb::GetDatasetRequest { id: id.to_owned() };
-        let answer = self.ingestion.get_dataset(&self.context, request).await?;
-        Ok(answer.dataset.unwrap_or_default())
-    }
-
-    async fn quotes(&self, id: &str, token: &str) -> Result<pb::ListQuotesResponse, tonic::Status> {
-        let request = pb::ListQuotesRequest {
-            dataset_id: id.to_owned(),
-            page_size: 30,
-            page_token: token.to_owned(),
-        };
-        self.ingestion.list_quotes(&self.context, request).await
-    }
-
-    async fn until_ready(&self, id: &str) -> TestResult<pb::Dataset> {
-        eventually("the dataset is ready", || async {
-            Ok(self.dataset(id).await?.state() == pb::DatasetState::Ready)
-        })
-        .await?;
-        Ok(self.dataset(id).await?)
-    }
-}
-
-fn header(dry_run: bool) -> pb::UploadHeader {
-    pb::UploadHeader {
-        file_name: "quotes.csv".to_owned(),
-        dry_run,
-        ..pb::UploadHeader::default()
-    }
-}
-
-/// Quotes over many years, the oldest before the partitions begin.
-fn history(rows: usize) -> String {
-    let mut text = "Quote,Outcome,Price,Quote Date,Region,Note\n".to_owned();
-    for row in 0..rows {
-        let (won, year) = (["won", "lost", "lost"][row % 3], 1988 + row % 30);
-        text.push_str(&format!(
-            "Q{row},{won},{}.25,{year}-0{}-15,{},\"a, \"\"b\"\"\"\n",
-            100 + row * 7 % 913,
-            row % 9 + 1,
-            ["North", "South"][row / 2 % 2],
-        ));
-    }
-    text
-}
-
-async fn count(world: &World, sql: &'static str) -> TestResult<i64> {
-    let mut admin = world.admin().await?;
-    Ok(sqlx::query_scalar(sql).fetch_one(&mut admin).await?)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_stored_listed_and_deleted() -> TestResult {
@@ -150,13 +35,13 @@ async fn a_history_is_stored_listed_and_deleted() -> TestResult {
         .map(|q| q.row)
         .collect();
     assert_eq!(rows, (2..=61).collect::<Vec<u32>>());
-    assert_eq!(first.quotes[0].quoted_on, "1988-01-15");
+    assert_eq!(first.quotes[0].quoted_on, "1990-01-15");
     assert_eq!(first.quotes[0].price_minor, 10_025);
     assert!(first.quotes[0].raw_json.contains("a, \\\"b\\\""));
 
     let stored = count(&world, "SELECT count(*) FROM ingestion.quote").await?;
     let other = count(&world, "SELECT count(*) FROM ingestion.quote_other").await?;
-    assert_eq!((stored, other), (90, 6));
+    assert_eq!((stored, other), (90, 0));
 
     let hidden = theirs.dataset(&id).await.expect_err("it is not theirs");
     assert_eq!(hidden.code(), tonic::Code::NotFound);
@@ -234,14 +119,17 @@ async fn a_redelivery_stores_nothing_twice() -> TestResult {
     let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let (blob, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
-    let id = answer?.id;
+    let answer = answer?;
+    let (id, import_id) = (answer.id, answer.import.unwrap_or_default().id);
     ours.until_ready(&id).await?;
     let again = pb::DatasetUploaded {
         dataset_id: id.clone(),
         blob: Some(blob),
+        import_id,
     };
     let gone = pb::DatasetUploaded {
         dataset_id: Uuid::now_v7().to_string(),
+        import_id: Uuid::now_v7().to_string(),
         ..again.clone()
     };
     let mut tx = world.database("ingestion").await?.begin(ours.id).await?;
@@ -278,13 +166,15 @@ async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
     let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
     let ours = tenant(&world, "ada@example.com").await?;
     let (_, answer) = ours.upload(history(60).as_bytes(), header(false)).await?;
-    let id = answer?.id;
+    let answer = answer?;
+    let (id, import_id) = (answer.id, answer.import.unwrap_or_default().id);
     ours.until_ready(&id).await?;
     // As it stood before the import, with a checksum that is another file's.
     let mut admin = world.admin().await?;
     sqlx::raw_sql(
         "DELETE FROM ingestion.quote;
-         UPDATE ingestion.dataset SET state = 'importing', upload_sha256 = '\\x00'",
+         UPDATE ingestion.dataset SET state = 'importing';
+         UPDATE ingestion.import SET state = 'importing', upload_sha256 = '\\x00'",
     )
     .execute(&mut admin)
     .await?;
@@ -292,6 +182,7 @@ async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
     tx.publish(&pb::DatasetUploaded {
         dataset_id: id.clone(),
         blob: None,
+        import_id,
     })
     .await?;
     tx.commit().await?;

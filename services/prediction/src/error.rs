@@ -72,6 +72,9 @@ pub enum Error {
     /// A model cannot be used.
     #[error("a model cannot be used")]
     Model(#[from] ml::Error),
+    /// What was learned of earlier quotes cannot be used.
+    #[error("the history of a model cannot be used")]
+    History(#[from] tabular::HistoryError),
     /// Something of ours broke.
     #[error("predicting broke down: {0}")]
     Broken(String),
@@ -106,7 +109,7 @@ impl Coded for Error {
             | Self::Unreadable { .. }
             | Self::NoKnownField(_) => Code::Invalid,
             Self::InQuote { problem, .. } => problem.code(),
-            Self::Model(_) | Self::Broken(_) => Code::Internal,
+            Self::Model(_) | Self::History(_) | Self::Broken(_) => Code::Internal,
             Self::Platform(error) => error.code(),
         }
     }

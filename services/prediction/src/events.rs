@@ -1,4 +1,5 @@
-//! What prediction reacts to: models that become ready, and the one that answers by default.
+//! What prediction reacts to: models that become ready, the one that answers by default, and those that
+//! should not be trusted further.
 //! Deliberately no loading: a model is loaded when it is first asked.
 
 use platform::{
@@ -7,16 +8,16 @@ use platform::{
     page::parse_id,
 };
 use prost::Message as _;
-use proto::training::{ModelPromoted, ModelTrained};
+use proto::training::{ModelFlagged, ModelPromoted, ModelTrained};
 
 use crate::{
-    Error, domain,
+    Error,
     store::{self, ModelRow},
 };
 
 /// The consumer of training's news.
 pub fn consumer(kit: &Kit) -> Consumer {
-    let (trained, promoted) = (kit.clone(), kit.clone());
+    let (trained, promoted, flagged) = (kit.clone(), kit.clone(), kit.clone());
     Consumer::new("prediction", "training")
         .on(move |delivery: Delivery, event: ModelTrained| {
             let kit = trained.clone();
@@ -26,16 +27,24 @@ pub fn consumer(kit: &Kit) -> Consumer {
             let kit = promoted.clone();
             async move { Ok::<(), Failure>(note_promoted(&kit, &delivery, &event).await?) }
         })
+        .on(move |delivery: Delivery, event: ModelFlagged| {
+            let kit = flagged.clone();
+            async move { Ok::<(), Failure>(note_flagged(&kit, &delivery, &event).await?) }
+        })
 }
 
 async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Result<(), Error> {
     let artefact = event.artefact.unwrap_or_default();
+    let history = event.history.as_ref();
     let model = ModelRow {
         id: parse_id("model_id", &event.model_id)?,
         dataset_id: parse_id("dataset_id", &event.dataset_id)?,
         artefact_key: artefact.key,
         artefact_size_bytes: artefact.size_bytes,
         artefact_sha256: artefact.sha256,
+        history_key: history.map(|blob| blob.key.clone()),
+        history_size_bytes: history.map(|blob| blob.size_bytes),
+        history_sha256: history.map(|blob| blob.sha256.clone()),
         input_schema: event.input_schema.unwrap_or_default().encode_to_vec(),
     };
     let opened = kit
@@ -50,7 +59,7 @@ async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Re
 async fn note_promoted(kit: &Kit, delivery: &Delivery, event: &ModelPromoted) -> Result<(), Error> {
     let id = parse_id("model_id", &event.model_id)?;
     // The time of the promotion and not of its arrival: a delayed one must not win over a later one.
-    let since = domain::created_at(delivery.event_id).unwrap_or_else(|| kit.clock.now());
+    let since = delivery.made_at().unwrap_or_else(|| kit.clock.now());
     let opened = kit
         .database()
         .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
@@ -58,6 +67,19 @@ async fn note_promoted(kit: &Kit, delivery: &Delivery, event: &ModelPromoted) ->
     let Some(mut tx) = opened else { return Ok(()) };
     if !store::update_champion(&mut tx, id, since).await? {
         // Its ModelTrained failed once and comes again; so does this.
+        return Err(Error::ModelOnItsWay);
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn note_flagged(kit: &Kit, delivery: &Delivery, event: &ModelFlagged) -> Result<(), Error> {
+    let id = parse_id("model_id", &event.model_id)?;
+    let opened = kit
+        .database()
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    if !store::update_stale_reason(&mut tx, id, &event.stale_reason).await? {
         return Err(Error::ModelOnItsWay);
     }
     Ok(tx.commit().await?)

@@ -19,6 +19,9 @@ pub struct ModelRow {
     pub artefact_size_bytes: i64,
     pub artefact_sha256: Vec<u8>,
     pub input_schema: Vec<u8>,
+    pub history_key: Option<String>,
+    pub history_size_bytes: Option<i64>,
+    pub history_sha256: Option<Vec<u8>>,
 }
 
 impl ModelRow {
@@ -29,6 +32,15 @@ impl ModelRow {
             size_bytes: self.artefact_size_bytes,
             sha256: self.artefact_sha256.clone(),
         }
+    }
+
+    /// Where the history is that derived features are computed from; nowhere where it needs none.
+    pub fn history(&self) -> Option<BlobRef> {
+        Some(BlobRef {
+            key: self.history_key.clone()?,
+            size_bytes: self.history_size_bytes?,
+            sha256: self.history_sha256.clone()?,
+        })
     }
 }
 
@@ -62,8 +74,8 @@ pub async fn insert_model(tx: &mut TenantTx, model: &ModelRow) -> Result<()> {
     let tenant = tx.tenant();
     sqlx::query(
         "INSERT INTO model (tenant_id, id, dataset_id, artefact_key, artefact_size_bytes,
-            artefact_sha256, input_schema)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            artefact_sha256, input_schema, history_key, history_size_bytes, history_sha256)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
     )
     .bind(tenant)
     .bind(model.id)
@@ -72,6 +84,9 @@ pub async fn insert_model(tx: &mut TenantTx, model: &ModelRow) -> Result<()> {
     .bind(model.artefact_size_bytes)
     .bind(&model.artefact_sha256)
     .bind(&model.input_schema)
+    .bind(&model.history_key)
+    .bind(model.history_size_bytes)
+    .bind(&model.history_sha256)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -99,7 +114,8 @@ pub async fn update_champion(tx: &mut TenantTx, id: Uuid, since: DateTime<Utc>) 
 
 pub async fn find_model(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelRow>> {
     Ok(sqlx::query_as(
-        "SELECT id, dataset_id, artefact_key, artefact_size_bytes, artefact_sha256, input_schema
+        "SELECT id, dataset_id, artefact_key, artefact_size_bytes, artefact_sha256, input_schema,
+            history_key, history_size_bytes, history_sha256
          FROM model WHERE id = $1",
     )
     .bind(id)
@@ -110,11 +126,31 @@ pub async fn find_model(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelRow>>
 /// The model promoted last.
 pub async fn find_champion(tx: &mut TenantTx) -> Result<Option<ModelRow>> {
     Ok(sqlx::query_as(
-        "SELECT id, dataset_id, artefact_key, artefact_size_bytes, artefact_sha256, input_schema
+        "SELECT id, dataset_id, artefact_key, artefact_size_bytes, artefact_sha256, input_schema,
+            history_key, history_size_bytes, history_sha256
          FROM model WHERE champion_since IS NOT NULL ORDER BY champion_since DESC LIMIT 1",
     )
     .fetch_optional(tx.connection())
     .await?)
+}
+
+/// Notes why a model should not be trusted further; false where it is unknown.
+pub async fn update_stale_reason(tx: &mut TenantTx, id: Uuid, reason: &str) -> Result<bool> {
+    let done = sqlx::query("UPDATE model SET stale_reason = $2 WHERE id = $1")
+        .bind(id)
+        .bind(reason)
+        .execute(tx.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Why a model should not be trusted further; empty where it may be.
+pub async fn find_stale_reason(tx: &mut TenantTx, id: Uuid) -> Result<String> {
+    let reason: Option<String> = sqlx::query_scalar("SELECT stale_reason FROM model WHERE id = $1")
+        .bind(id)
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(reason.unwrap_or_default())
 }
 
 /// Writes predictions of one user, in one statement.

@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use platform::{Kit, TenantTx, page::Page, patience::eventually};
 use proto::{
     ingestion::{DatasetState, GetDatasetRequest, ingestion_nats},
     rpc::{Caller, Context},
-    training::{ModelPromoted, TrainingRequested},
+    training::{ModelFlagged, ModelPromoted, TrainingRequested},
 };
 use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::State,
+    domain::{State, stale_reason},
     store::{self, ModelRow},
 };
 
@@ -57,6 +58,8 @@ impl Commands {
             finished_at: None,
             learned: None,
             champion: false,
+            import_ids: Vec::new(),
+            stale_at: None,
         };
         let mut tx = self.kit.database().begin(caller.tenant_id).await?;
         store::insert_model(&mut tx, &model).await?;
@@ -70,8 +73,8 @@ impl Commands {
         Ok(model)
     }
 
-    /// Makes sure that a dataset can be trained on. Asks ingestion where it is unknown here, since the
-    /// news of it may still be on its way.
+    /// Makes sure that a dataset can be trained on. Asks ingestion where nothing to learn from is known
+    /// here, since the news of it may still be on its way.
     async fn await_dataset(&self, context: &Context, tenant: Uuid, id: Uuid) -> Result<()> {
         if self.has_dataset(tenant, id).await?.is_some() {
             return Ok(());
@@ -91,6 +94,7 @@ impl Commands {
                 let problem = dataset.problem;
                 return Err(Error::DatasetFailed { id, problem });
             }
+            DatasetState::Empty => return Err(Error::DatasetEmpty(id)),
             DatasetState::Importing | DatasetState::Unspecified => {
                 return Err(Error::DatasetImporting(id));
             }
@@ -104,7 +108,7 @@ impl Commands {
         let mut tx = self.kit.database().begin(tenant).await?;
         let found = store::find_dataset(&mut tx, id).await?;
         tx.commit().await?;
-        Ok(found.map(|_| ()))
+        Ok(found.and_then(|dataset| dataset.snapshot()).map(|_| ()))
     }
 
     pub async fn get_model(&self, caller: &Caller, id: Uuid) -> Result<ModelRow> {
@@ -191,4 +195,19 @@ pub async fn promote(
     })
     .await?;
     Ok(tx.audit(context, "training.promote_model", id).await?)
+}
+
+/// Tells that a ready model should not be trusted further, within a unit of work that noted it.
+pub async fn flag(
+    tx: &mut TenantTx,
+    context: &Context,
+    id: Uuid,
+    stale_at: DateTime<Utc>,
+) -> Result<()> {
+    tx.publish(&ModelFlagged {
+        model_id: id.to_string(),
+        stale_reason: stale_reason(stale_at),
+    })
+    .await?;
+    Ok(tx.audit(context, "training.flag_model", id).await?)
 }

@@ -25,6 +25,12 @@ pub enum Error {
         /// Why its import failed.
         problem: String,
     },
+    /// The dataset holds nothing to learn from.
+    #[error(
+        "the dataset {0} holds no won or lost quotes, because every import was taken back or none of its quotes is \
+         decided: import a file with decided quotes into it, then train again"
+    )]
+    DatasetEmpty(Uuid),
     /// The news of the dataset has not arrived.
     #[error(
         "the dataset {0} is ready, but its data has not arrived here yet: try again in a moment"
@@ -75,9 +81,10 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::NoDataset(_) | Self::NoModel(_) => Code::NotFound,
-            Self::DatasetImporting(_) | Self::DatasetFailed { .. } | Self::NotReady { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::DatasetImporting(_)
+            | Self::DatasetFailed { .. }
+            | Self::DatasetEmpty(_)
+            | Self::NotReady { .. } => Code::FailedPrecondition,
             Self::Reason(_) => Code::Invalid,
             Self::DatasetOnItsWay(_) | Self::Interrupted => Code::Unavailable,
             Self::Broken(_) => Code::Internal,

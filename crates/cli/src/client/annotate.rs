@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use proto::prediction::Prediction;
 
-use super::{quotes::Header, show};
+use super::{quote_file::Header, show};
 
 /// The columns that predictions add.
 pub const COLUMNS: [&str; 5] = [

@@ -17,6 +17,7 @@ pub mod models;
 pub mod predict;
 pub mod predict_file;
 pub mod predictions;
+pub mod quote_file;
 pub mod quotes;
 pub mod reports;
 pub mod show;
@@ -41,6 +42,9 @@ pub enum ClientCommand {
     /// Import quote histories and look at them
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
+    /// Look at the quotes of a dataset
+    #[command(subcommand)]
+    Quotes(quotes::QuotesCommand),
     /// Train models and look at them
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -64,6 +68,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
         ClientCommand::Team(command) => team::run(command, &global).await,
         ClientCommand::Audit(command) => team::run_audit(command, &global).await,
         ClientCommand::Datasets(command) => datasets::run(command, &global).await,
+        ClientCommand::Quotes(command) => quotes::run(command, &global).await,
         ClientCommand::Models(command) => models::run(command, &global).await,
         ClientCommand::Predict(args) => predict::run(args, &global).await,
         ClientCommand::Predictions(command) => predictions::run(command, &global).await,

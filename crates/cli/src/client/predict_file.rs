@@ -13,7 +13,7 @@ use super::{
     Connection,
     annotate::{Annotator, COLUMNS},
     connect, predict, present,
-    quotes::{Header, QuoteFile, Row},
+    quote_file::{Header, QuoteFile, Row},
     show,
 };
 use crate::{

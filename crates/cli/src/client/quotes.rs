@@ -1,310 +1,251 @@
-//! Reads a CSV file of quotes row by row, each with its cells and with its bytes as they stand.
-//! Deliberately no understanding of the cells: that is the model's.
+//! `valutai quotes`: the quotes of a dataset that count, filtered and sorted. Deliberately no search
+//! in free columns: what can be asked is what an index answers.
 
-use std::{
-    cell::RefCell,
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    rc::Rc,
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+use proto::ingestion::{ListQuotesRequest, Outcome, QuoteFilter, QuoteOrder};
+
+use super::{connect, show, tell_next_page};
+use crate::{
+    args::{Global, PageArgs},
+    error::Result,
+    output,
 };
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
-
-use crate::error::{Error, Result};
-
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// What a file's first row says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
-    /// The row as it stands, without its end of line.
-    pub raw: Vec<u8>,
-    /// Column names.
-    pub columns: Vec<String>,
-    /// What separates cells.
-    pub delimiter: u8,
-    /// What ends a line.
-    pub line_end: &'static [u8],
+/// Commands of `valutai quotes`.
+#[derive(Debug, Subcommand)]
+pub enum QuotesCommand {
+    /// List quotes
+    List(Box<ListArgs>),
 }
 
-/// One quote of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The row as it stands, without its end of line.
-    pub raw: Vec<u8>,
-    /// Its cells, as many as there are columns.
-    pub cells: Vec<String>,
+/// Options of `valutai quotes list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Id of the dataset
+    pub dataset: String,
+    /// Only quotes that ended so
+    #[arg(long, value_enum)]
+    pub outcome: Option<Ended>,
+    /// Only quotes of at least this price
+    #[arg(long, value_name = "AMOUNT", value_parser = minor, allow_negative_numbers = true)]
+    pub price_min: Option<i64>,
+    /// Only quotes of at most this price
+    #[arg(long, value_name = "AMOUNT", value_parser = minor, allow_negative_numbers = true)]
+    pub price_max: Option<i64>,
+    /// Only quotes of this day or later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub from: Option<NaiveDate>,
+    /// Only quotes of this day or earlier
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub to: Option<NaiveDate>,
+    /// Only quotes for this customer, exactly as in the file
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub customer: String,
+    /// Only quotes of this product, exactly as in the file
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub product: String,
+    /// Only quotes whose identifier begins with this
+    #[arg(
+        long = "ref",
+        value_name = "PREFIX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub reference: String,
+    /// In which order
+    #[arg(long, value_enum, default_value = "newest")]
+    pub sort: Sort,
+    /// Show personal columns too; this is recorded in the audit trail
+    #[arg(long)]
+    pub include_personal: bool,
+    /// Which page.
+    #[command(flatten)]
+    pub page: PageArgs,
 }
 
-/// A file of quotes, read in order with bounded memory.
-#[derive(Debug)]
-pub struct QuoteFile {
-    path: PathBuf,
-    header: Header,
-    reader: Reader<Recorder>,
-    recorded: Rc<RefCell<Recorded>>,
-    record: ByteRecord,
-    row: u64,
+/// How a quote ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ended {
+    /// The customer bought
+    Won,
+    /// The customer did not
+    Lost,
+    /// Not decided yet
+    Open,
 }
 
-impl QuoteFile {
-    /// Opens a file and reads its header.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or is no CSV file with a header.
-    pub fn open(path: &Path) -> Result<Self> {
-        let delimiter = find_delimiter(path)?;
-        let file = File::open(path).map_err(Error::file(path))?;
-        let recorded = Rc::default();
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(Recorder {
-                file,
-                recorded: Rc::clone(&recorded),
-            });
-        let mut quotes = Self {
-            path: path.to_owned(),
-            header: Header {
-                raw: Vec::new(),
-                columns: Vec::new(),
-                delimiter,
-                line_end: b"\n",
-            },
-            reader,
-            recorded,
-            record: ByteRecord::new(),
-            row: 0,
+/// The order of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// By date, newest first
+    Newest,
+    /// By date, oldest first
+    Oldest,
+    /// By price, dearest first
+    Dearest,
+    /// By price, cheapest first
+    Cheapest,
+    /// By row in the file
+    Row,
+}
+
+impl ListArgs {
+    fn request(self) -> ListQuotesRequest {
+        let outcome = match self.outcome {
+            None => Outcome::Unspecified,
+            Some(Ended::Won) => Outcome::Won,
+            Some(Ended::Lost) => Outcome::Lost,
+            Some(Ended::Open) => Outcome::Open,
         };
-        quotes.read_header()?;
-        Ok(quotes)
-    }
-
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn read_header(&mut self) -> Result<()> {
-        let Some((raw, columns)) = self.read_record()? else {
-            return Err(Error::content(&self.path, "the file is empty"));
+        let order = match self.sort {
+            Sort::Newest => QuoteOrder::Newest,
+            Sort::Oldest => QuoteOrder::Oldest,
+            Sort::Dearest => QuoteOrder::Dearest,
+            Sort::Cheapest => QuoteOrder::Cheapest,
+            Sort::Row => QuoteOrder::Row,
         };
-        for (index, name) in columns.iter().enumerate() {
-            if columns[..index].contains(name) {
-                let problem = format!("two columns are called {name:?}: rename one");
-                return Err(Error::content(&self.path, problem));
-            }
-        }
-        if raw.ends_with(b"\r") {
-            self.header.line_end = b"\r\n";
-        }
-        self.header.raw = without_line_end(&raw).to_vec();
-        self.header.columns = columns;
-        Ok(())
-    }
-
-    /// The next quote; `None` after the last.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or a row does not fit the header.
-    pub fn next_row(&mut self) -> Result<Option<Row>> {
-        let Some((raw, cells)) = self.read_record()? else {
-            return Ok(None);
-        };
-        if cells.len() != self.header.columns.len() {
-            return Err(self.problem(&format!(
-                "it has {} cells where the header has {}",
-                cells.len(),
-                self.header.columns.len()
-            )));
-        }
-        let raw = without_line_end(&raw).to_vec();
-        Ok(Some(Row { raw, cells }))
-    }
-
-    fn read_record(&mut self) -> Result<Option<(Vec<u8>, Vec<String>)>> {
-        let found = self.reader.read_byte_record(&mut self.record);
-        if !found.map_err(|error| self.csv_error(error))? {
-            return Ok(None);
-        }
-        self.row += 1;
-        let start = self.record.position().map_or(0, csv::Position::byte);
-        let end = self.reader.position().byte();
-        let raw = self.recorded.borrow_mut().take(start, end);
-        let cells: Option<Vec<String>> = self
-            .record
-            .iter()
-            .map(|cell| String::from_utf8(cell.to_vec()).ok())
-            .collect();
-        cells.map(|cells| Some((raw, cells))).ok_or_else(|| {
-            self.problem("it is not UTF-8 text: save the file as \"CSV UTF-8\" and try again")
-        })
-    }
-
-    fn problem(&self, problem: &str) -> Error {
-        Error::content(&self.path, format!("row {}: {problem}", self.row))
-    }
-
-    fn csv_error(&self, error: csv::Error) -> Error {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => Error::file(&self.path)(error),
-            kind => self.problem(&format!("it cannot be read: {kind:?}")),
+        let text = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        ListQuotesRequest {
+            dataset_id: self.dataset,
+            page_size: self.page.page_size,
+            page_token: self.page.page_token,
+            filter: Some(QuoteFilter {
+                outcome: outcome.into(),
+                price_minor_min: self.price_min,
+                price_minor_max: self.price_max,
+                quoted_from: text(self.from),
+                quoted_to: text(self.to),
+                customer: self.customer,
+                product: self.product,
+                quote_ref_prefix: self.reference,
+            }),
+            order: order.into(),
+            include_personal: self.include_personal,
         }
     }
 }
 
-/// Hands on a file's bytes and keeps those that were not asked back yet.
-#[derive(Debug)]
-struct Recorder {
-    file: File,
-    recorded: Rc<RefCell<Recorded>>,
+/// Runs a command of `valutai quotes`.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub async fn run(command: QuotesCommand, global: &Global) -> Result<()> {
+    let QuotesCommand::List(args) = command;
+    let include_personal = args.include_personal;
+    let connection = connect(global).await?;
+    let request = connection.request(args.request());
+    let reply = connection
+        .ingestion()
+        .list_quotes(request)
+        .await?
+        .into_inner();
+    output::reply(global.output, &reply, |out| {
+        show::quotes(&reply.quotes, include_personal).print(out)
+    })?;
+    tell_next_page(&reply.next_page_token);
+    Ok(())
 }
 
-impl Read for Recorder {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let size = self.file.read(buffer)?;
-        self.recorded
-            .borrow_mut()
-            .bytes
-            .extend_from_slice(&buffer[..size]);
-        Ok(size)
+/// An amount in currency units, in hundredths of them.
+fn minor(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no amount: write it as 1234 or 1234.50");
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (units, hundredths) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(units) || !is_number(hundredths) || hundredths.len() > 2 {
+        return Err(wrong());
     }
+    let units: i64 = units.parse().map_err(|_| wrong())?;
+    let hundredths: i64 = format!("{hundredths:0<2}").parse().map_err(|_| wrong())?;
+    units
+        .checked_mul(100)
+        .and_then(|minor| minor.checked_add(hundredths))
+        .map(|minor| sign * minor)
+        .ok_or_else(wrong)
 }
 
-#[derive(Debug, Default)]
-struct Recorded {
-    bytes: Vec<u8>,
-    // Position in the file of the first byte kept, and how many bytes at the front are done with.
-    offset: u64,
-    done: usize,
-}
-
-impl Recorded {
-    fn take(&mut self, start: u64, end: u64) -> Vec<u8> {
-        let at = |position: u64| {
-            let distance = position.saturating_sub(self.offset);
-            usize::try_from(distance)
-                .unwrap_or(usize::MAX)
-                .min(self.bytes.len())
-        };
-        let (start, end) = (at(start), at(end));
-        let raw = self.bytes[start.min(end)..end].to_vec();
-        self.done = end;
-        // Moving the rest to the front on every row would cost more than reading it.
-        if self.done > self.bytes.len() / 2 {
-            self.bytes.drain(..self.done);
-            self.offset += self.done as u64;
-            self.done = 0;
-        }
-        raw
-    }
-}
-
-// The reader counts a line feed that follows a carriage return to the next record.
-fn without_line_end(raw: &[u8]) -> &[u8] {
-    let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-    let start = raw.iter().take_while(is_end).count();
-    let end = raw.len() - raw[start..].iter().rev().take_while(is_end).count();
-    &raw[start..end]
-}
-
-fn find_delimiter(path: &Path) -> Result<u8> {
-    let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(64 * 1024).read_to_end(&mut start))
-        .map_err(Error::file(path))?;
-    if start.starts_with(b"PK\x03\x04") || start.contains(&0) {
-        return Err(Error::content(
-            path,
-            "is not a CSV file in UTF-8: save it as \"CSV UTF-8\" and try again",
-        ));
-    }
-    let mut quoted = false;
-    let mut counts = [0_usize; DELIMITERS.len()];
-    for byte in start {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\r' | b'\n' if !quoted => break,
-            _ if quoted => {}
-            _ => {
-                if let Some(index) = DELIMITERS.iter().position(|&d| d == byte) {
-                    counts[index] += 1;
-                }
-            }
-        }
-    }
-    let mut best = 0;
-    for index in 1..counts.len() {
-        if counts[index] > counts[best] {
-            best = index;
-        }
-    }
-    Ok(DELIMITERS[best])
+fn day(text: &str) -> Result<NaiveDate, String> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .map_err(|_| format!("{text:?} is no day: write it as 2024-12-31"))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
-    fn with_file<T>(content: &[u8], test: impl FnOnce(&Path) -> T) -> T {
-        let path = std::env::temp_dir().join(format!("valutai-{}.csv", uuid::Uuid::new_v4()));
-        std::fs::write(&path, content).expect("writes");
-        let outcome = test(&path);
-        std::fs::remove_file(&path).expect("cleans up");
-        outcome
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: QuotesCommand,
     }
 
-    fn read(content: &[u8]) -> Result<(Header, Vec<Row>)> {
-        with_file(content, |path| {
-            let mut file = QuoteFile::open(path)?;
-            let mut rows = Vec::new();
-            while let Some(row) = file.next_row()? {
-                rows.push(row);
-            }
-            Ok((file.header().clone(), rows))
-        })
+    fn parse(line: &str) -> Result<ListQuotesRequest, clap::Error> {
+        let Line {
+            command: QuotesCommand::List(args),
+        } = Line::try_parse_from(line.split_whitespace())?;
+        Ok(args.request())
     }
 
     #[test]
-    fn rows_keep_their_bytes() {
-        let content =
-            b"\xef\xbb\xbfid;\"a;b\";note\r\n1;\"x \"\"y\"\"\";\"two\r\nlines\"\r\n\r\n2 ; z;\r\n";
-        let (header, rows) = read(content).expect("reads");
-        assert_eq!(header.delimiter, b';');
-        assert_eq!(header.line_end, b"\r\n");
-        assert_eq!(header.columns, ["id", "a;b", "note"]);
-        assert_eq!(header.raw, b"\xef\xbb\xbfid;\"a;b\";note");
-        assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0].raw, b"1;\"x \"\"y\"\"\";\"two\r\nlines\"");
-        assert_eq!(rows[0].cells, ["1", "x \"y\"", "two\r\nlines"]);
-        assert_eq!(rows[1].raw, b"2 ; z;");
-        assert_eq!(rows[1].cells, ["2 ", " z", ""]);
+    fn every_filter_is_handed_on() {
+        let request = parse(
+            "quotes list d1 --outcome open --price-min 1000.5 --price-max 2000 --from 2024-01-31 \
+             --to 2024-12-31 --customer C --product P --ref Q-2 --sort dearest --include-personal \
+             --page-size 7 --page-token t",
+        )
+        .expect("parses");
+        let filter = request.filter.clone().expect("is there");
+        assert_eq!(filter.outcome(), Outcome::Open);
+        assert_eq!(
+            (filter.price_minor_min, filter.price_minor_max),
+            (Some(100_050), Some(200_000))
+        );
+        assert_eq!(filter.quoted_from, "2024-01-31");
+        assert_eq!(filter.quoted_to, "2024-12-31");
+        assert_eq!(
+            (filter.customer.as_str(), filter.product.as_str()),
+            ("C", "P")
+        );
+        assert_eq!(filter.quote_ref_prefix, "Q-2");
+        assert_eq!(request.order(), QuoteOrder::Dearest);
+        assert!(request.include_personal);
+        assert_eq!((request.page_size, request.page_token.as_str()), (7, "t"));
     }
 
     #[test]
-    fn a_long_file_is_read_row_for_row() {
-        let mut content = String::from("a,b\n");
-        for index in 0..20_000 {
-            content.push_str(&format!("{index},\"v,{index}\"\n"));
+    fn without_filters_nothing_is_left_out() {
+        let request = parse("quotes list d1").expect("parses");
+        assert_eq!(request.filter, Some(QuoteFilter::default()));
+        assert_eq!(request.order(), QuoteOrder::Newest);
+    }
+
+    #[test]
+    fn amounts_and_days_are_read_exactly() {
+        for (text, wanted) in [("12", 1200), ("12.3", 1230), ("-0.05", -5), ("0", 0)] {
+            assert_eq!(minor(text), Ok(wanted), "{text}");
         }
-        let (header, rows) = read(content.trim_end().as_bytes()).expect("reads");
-        assert_eq!(header.line_end, b"\n");
-        assert_eq!(rows.len(), 20_000);
-        for (index, row) in rows.iter().enumerate() {
-            assert_eq!(row.raw, format!("{index},\"v,{index}\"").as_bytes());
+        for wrong in [
+            "",
+            "1.234",
+            "1,5",
+            ".5",
+            "1.",
+            "1e3",
+            "x",
+            "99999999999999999999",
+        ] {
+            assert!(minor(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let problem = |content: &[u8]| read(content).expect_err("is wrong").to_string();
-        assert!(problem(b"").contains("empty"));
-        assert!(problem(b"a,b\n1\n").contains("row 2: it has 1 cells where the header has 2"));
-        assert!(problem(b"a,a\n1,2\n").contains("two columns"));
-        assert!(problem(b"a,b\n\xff,2\n").contains("UTF-8"));
-        assert!(problem(b"PK\x03\x04...").contains("CSV"));
+        for line in [
+            "--from 2024-02-30",
+            "--to 31.12.2024",
+            "--sort price",
+            "--outcome maybe",
+        ] {
+            assert!(parse(&format!("quotes list d1 {line}")).is_err(), "{line}");
+        }
     }
 }

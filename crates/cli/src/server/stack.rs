@@ -13,7 +13,7 @@ use clap::Args;
 use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
-    config::{Key, Secret},
+    config::{ClamdAddress, Key, Secret, UploadLimits},
     launch::{Launch, Launched},
 };
 
@@ -147,6 +147,7 @@ async fn launch(
     data_dir: &Path,
     listen: SocketAddr,
 ) -> Result<(Launched, String)> {
+    let setting = |error: platform::config::ConfigError| Error::Failed(error.to_string());
     let launch = Launch {
         admin_url: Secret::new(servers.postgres_url()),
         database: "valutai".to_owned(),
@@ -157,6 +158,8 @@ async fn launch(
         kek: kept_secret(&data_dir.join("key-encryption-key"))?,
         listen,
         postgres_connections: 8,
+        uploads: UploadLimits::from_env().map_err(setting)?,
+        clamd: ClamdAddress::from_env().map_err(setting)?,
     };
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;

@@ -13,13 +13,15 @@ use std::{
 
 use proto::{
     ingestion::{
-        Dataset, UploadDatasetRequest, UploadDatasetResponse, upload_dataset_request::Part,
+        Dataset, Preview, PreviewDatasetResponse, UploadDatasetRequest, UploadDatasetResponse,
+        UploadHeader, preview_dataset_response::Part as Answer, upload_dataset_request::Part,
     },
     prediction::{
         Contribution, Evidence, PredictManyRequest, PredictManyResponse, Prediction,
         PredictionMade, WatchPredictionsRequest, WatchPredictionsResponse, field_value::Value,
     },
 };
+use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{
@@ -104,43 +106,86 @@ service!(Predictions);
 
 impl Ingestion {
     async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        if request.uri().path().ends_with("/PreviewDataset") {
+            return Grpc::new(ProstCodec::default())
+                .streaming(method(preview), request)
+                .await;
+        }
         Grpc::new(ProstCodec::default())
             .streaming(method(receive), request)
             .await
     }
 }
 
-async fn receive(
-    mut parts: Streaming<UploadDatasetRequest>,
-    replies: Replies<UploadDatasetResponse>,
-) {
-    let mut name = String::new();
+/// Reads a file to its end and answers what was said about it, and its size; nothing where it is to be
+/// refused.
+async fn read(parts: &mut Streaming<UploadDatasetRequest>) -> Option<(UploadHeader, u32)> {
+    let mut said = None;
+    let mut digest = Sha256::new();
     let mut size = 0;
+    let mut checked = false;
     while let Ok(Some(message)) = parts.message().await {
+        assert!(!checked, "the checksum is the last message");
         match message.part {
-            Some(Part::Header(header)) if header.name == "refused" => {
-                let _ = replies.send(Err(Status::invalid_argument("no"))).await;
-                return;
-            }
-            Some(Part::Header(header)) => name = header.name,
+            Some(Part::Header(header)) if header.name == "refused" => return None,
+            Some(Part::Header(header)) => said = Some(header),
             Some(Part::Chunk(chunk)) => {
                 assert!(chunk.len() <= 256 * 1024);
+                digest.update(&chunk);
                 size += u32::try_from(chunk.len()).expect("is small");
+            }
+            Some(Part::Sha256(sha256)) => {
+                assert_eq!(sha256, digest.clone().finalize().to_vec());
+                checked = true;
             }
             None => {}
         }
     }
-    let dataset = Dataset {
-        name,
+    assert!(checked, "the client announces what it sent");
+    Some((said.expect("the header comes first"), size))
+}
+
+async fn receive(
+    mut parts: Streaming<UploadDatasetRequest>,
+    replies: Replies<UploadDatasetResponse>,
+) {
+    let reply = match read(&mut parts).await {
+        None => Err(Status::invalid_argument("no")),
+        Some((header, size)) => Ok(UploadDatasetResponse {
+            id: "d1".into(),
+            dataset: Some(Dataset {
+                name: header.name,
+                row_count: size,
+                ..Dataset::default()
+            }),
+            ..UploadDatasetResponse::default()
+        }),
+    };
+    let _ = replies.send(reply).await;
+}
+
+async fn preview(
+    mut parts: Streaming<UploadDatasetRequest>,
+    replies: Replies<PreviewDatasetResponse>,
+) {
+    let Some((header, size)) = read(&mut parts).await else {
+        let _ = replies.send(Err(Status::invalid_argument("no"))).await;
+        return;
+    };
+    let answer = |part| Ok(PreviewDatasetResponse { part: Some(part) });
+    let preview = Preview {
         row_count: size,
-        ..Dataset::default()
+        ..Preview::default()
     };
-    let reply = UploadDatasetResponse {
-        id: "d1".into(),
-        dataset: Some(dataset),
-        report: None,
-    };
-    let _ = replies.send(Ok(reply)).await;
+    let _ = replies.send(answer(Answer::Preview(preview))).await;
+    if header.errors_format != 0 {
+        for piece in [b"row,".to_vec(), b"what is wrong\n".to_vec()] {
+            let _ = replies.send(answer(Answer::ErrorsChunk(piece))).await;
+        }
+    }
+    if header.name == "broken" {
+        let _ = replies.send(Err(Status::unavailable("restarting"))).await;
+    }
 }
 
 impl Predictions {

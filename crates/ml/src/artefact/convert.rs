@@ -13,7 +13,7 @@ use crate::linalg::Symmetric;
 use crate::model::{Golden, Model};
 use crate::table::{Column, MISSING_CODE, Role, Table, Values};
 
-const ROLES: [Role; 7] = [
+const ROLES: [Role; 9] = [
     Role::Feature,
     Role::Price,
     Role::ListPrice,
@@ -21,6 +21,8 @@ const ROLES: [Role; 7] = [
     Role::Discount,
     Role::Quantity,
     Role::Date,
+    Role::ReferencePrice,
+    Role::Growing,
 ];
 const KINDS: [ColumnKind; 3] = [ColumnKind::Number, ColumnKind::Category, ColumnKind::Date];
 const BASES: [PriceBasis; 3] = [PriceBasis::ListPrice, PriceBasis::Cost, PriceBasis::Price];
@@ -104,6 +106,7 @@ fn block_message(block: &Block) -> messages::Block {
         Origin::PriceOverList { price, list } => (1, price, list),
         Origin::LogPriceOverList { price, list } => (2, price, list),
         Origin::Margin { price, cost } => (3, price, cost),
+        Origin::LogPriceOverReference { price, reference } => (4, price, reference),
     };
     let mut message = messages::Block {
         origin,
@@ -259,6 +262,10 @@ fn origin_of(block: &messages::Block, columns: usize) -> Result<Origin, Error> {
         3 => Ok(Origin::Margin {
             price: first,
             cost: second,
+        }),
+        4 => Ok(Origin::LogPriceOverReference {
+            price: first,
+            reference: second,
         }),
         _ => Err(corrupt("a block has an unknown origin")),
     }

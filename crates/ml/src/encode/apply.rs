@@ -129,7 +129,12 @@ impl Encoder {
     /// Whether training met missing values in the column often enough to learn from them.
     pub fn expects_missing(&self, column: usize) -> bool {
         self.blocks.iter().any(|b| {
-            b.origin == super::Origin::Column(column)
+            let of_column = match b.origin {
+                super::Origin::Column(at) => at == column,
+                super::Origin::LogPriceOverReference { reference, .. } => reference == column,
+                _ => false,
+            };
+            of_column
                 && match &b.coding {
                     Coding::Scale(s) => s.missing_flag,
                     Coding::Slots(s) => s.missing,

@@ -61,16 +61,20 @@ pub(crate) enum Origin {
     LogPriceOverList { price: usize, list: usize },
     /// (price - cost) / price.
     Margin { price: usize, cost: usize },
+    /// Natural logarithm of price divided by a reference price.
+    LogPriceOverReference { price: usize, reference: usize },
 }
 
 impl Origin {
-    /// The column to which users attribute the block: whatever is derived from the price is the price.
+    /// The column to which users attribute the block: whatever is derived from the price is the price, but for what
+    /// compares it with a reference, which is told apart as the reference.
     pub fn source(self) -> usize {
         match self {
             Self::Column(at) => at,
             Self::PriceOverList { price, .. }
             | Self::LogPriceOverList { price, .. }
             | Self::Margin { price, .. } => price,
+            Self::LogPriceOverReference { reference, .. } => reference,
         }
     }
 
@@ -80,6 +84,7 @@ impl Origin {
             Self::Column(at) => at,
             Self::PriceOverList { list, .. } | Self::LogPriceOverList { list, .. } => list,
             Self::Margin { cost, .. } => cost,
+            Self::LogPriceOverReference { price, .. } => price,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Deliberately not an importer: a value of the wrong kind is an error, it is not converted.
 
 use super::{ColumnKind, Encoder, Origin, Seen, ratio};
-use crate::table::{MISSING_CODE, Table, Values};
+use crate::table::{MISSING_CODE, Role, Table, Values};
 use crate::{Error, calendar};
 
 /// What is odd about a cell.
@@ -72,6 +72,9 @@ impl<'a> Bound<'a> {
             Origin::LogPriceOverList { price, list } => {
                 all(&|r| ratio(self.number(price, r), self.number(list, r)).ln())
             }
+            Origin::LogPriceOverReference { price, reference } => {
+                all(&|r| ratio(self.number(price, r), self.number(reference, r)).ln())
+            }
             Origin::Margin { price, cost } => all(&|r| {
                 let price = self.number(price, r);
                 if price > 0.0 {
@@ -80,6 +83,23 @@ impl<'a> Bound<'a> {
                     f64::NAN
                 }
             }),
+        }
+    }
+
+    /// A cell as users would write it; a reference price with how far the price is from it.
+    pub fn value(&self, encoder: &Encoder, column: usize, row: usize) -> String {
+        let text = self.text(column, row);
+        if encoder.schema[column].role != Role::ReferencePrice {
+            return text;
+        }
+        let price = encoder.position(Role::Price);
+        let price = price.map_or(f64::NAN, |at| self.number(at, row));
+        let percent = 100.0 * (ratio(price, self.number(column, row)) - 1.0);
+        match percent {
+            p if p.is_nan() => text,
+            p if p.abs() < 0.5 => format!("{text}, the price is about the same"),
+            p if p > 0.0 => format!("{text}, the price is {p:.0} % above"),
+            p => format!("{text}, the price is {:.0} % below", -p),
         }
     }
 
@@ -123,10 +143,13 @@ impl<'a> Bound<'a> {
             let tolerated = encoder.expects_missing(column);
             return (!tolerated).then_some(Issue::NoValue);
         };
-        // New quotes are always later than the training data: a late date is no oddity.
+        // New quotes are always later than the training data: a late date is no oddity, nor what grows with it.
+        let grown = |high: f64| encoder.schema[column].role == Role::Growing && number > high;
         match &encoder.seen[column] {
             Seen::Range(low, high)
-                if !matches!(values, Values::Date(_)) && (number < *low || number > *high) =>
+                if !matches!(values, Values::Date(_))
+                    && (number < *low || number > *high)
+                    && !grown(*high) =>
             {
                 Some(Issue::Outside(
                     number_text(number),

@@ -8,11 +8,12 @@ mod date;
 mod number;
 mod outcome;
 
-pub(crate) use date::date_of;
+pub(crate) use date::{date_of, month_of, read_date, short_parts};
 pub use date::{day_number, parse_date};
+pub(crate) use number::currency_of;
 pub use number::parse_number;
-pub(crate) use outcome::is_telling_outcome;
-pub use outcome::{is_open_outcome, parse_outcome};
+pub use outcome::{Outcome, is_open_outcome, parse_outcome};
+pub(crate) use outcome::{flips, is_plain_outcome, is_telling_outcome};
 
 /// What separates the whole part of a number from its fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -40,21 +41,27 @@ pub enum DateOrder {
     Dmy,
     /// Month, day, year.
     Mdy,
+    /// Days since 1899-12-30, as spreadsheets count them: 45322 is 2024-01-31.
+    Serial,
 }
 
 impl DateOrder {
-    /// `YMD`, `DMY` or `MDY`.
+    /// Every order.
+    pub const ALL: [Self; 4] = [Self::Ymd, Self::Dmy, Self::Mdy, Self::Serial];
+
+    /// `YMD`, `DMY`, `MDY` or `SERIAL`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ymd => "YMD",
             Self::Dmy => "DMY",
             Self::Mdy => "MDY",
+            Self::Serial => "SERIAL",
         }
     }
 
     /// The order of a name such as `dmy`, ignoring case; `None` for anything else.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Ymd, Self::Dmy, Self::Mdy]
+        Self::ALL
             .into_iter()
             .find(|order| order.as_str().eq_ignore_ascii_case(name.trim()))
     }
@@ -72,12 +79,24 @@ pub enum ColumnKind {
 }
 
 /// How the text of a column is read; stored with a model so that later quotes are read alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+///
+/// Words are compared trimmed and without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct CellFormat {
     /// How numbers are written.
     pub number: NumberFormat,
     /// How dates are written; `None` where the column holds none.
     pub date: Option<DateOrder>,
+    /// Whether years of two digits are dates: 70 to 99 mean 1970 to 1999, 00 to 69 mean 2000 to 2069.
+    pub short_years: bool,
+    /// Whether numbers are written as percentages. They are read as fractions; a number without the
+    /// sign is read as a fraction where it lies between -1 and 1, and not at all beyond.
+    pub percent: bool,
+    /// Words that mean no value here, besides the usual ones of [`is_missing`].
+    pub missing: Vec<String>,
+    /// Words that are values here although they usually mean none. A dash among them is zero in a
+    /// column of numbers, as accounting writes it.
+    pub present: Vec<String>,
 }
 
 impl CellFormat {
@@ -89,13 +108,19 @@ impl CellFormat {
         }
     }
 
-    /// The date order as text, `YMD`, `DMY` or `MDY`; empty where the column holds no dates.
+    /// The date order as text, `YMD`, `DMY`, `MDY` or `SERIAL`; empty where the column holds no dates.
     pub fn date_order(&self) -> &'static str {
         self.date.map_or("", DateOrder::as_str)
     }
 
-    /// The format of the two texts above; `None` where either is something else.
-    pub fn from_parts(decimal_separator: &str, date_order: &str) -> Option<Self> {
+    /// The format of the texts above and the words; `None` where one of the two texts is something
+    /// else. The two flags are set by the caller.
+    pub fn from_parts(
+        decimal_separator: &str,
+        date_order: &str,
+        missing_words: &[String],
+        present_words: &[String],
+    ) -> Option<Self> {
         let decimal = match decimal_separator {
             "." | "" => Decimal::Point,
             "," => Decimal::Comma,
@@ -108,8 +133,31 @@ impl CellFormat {
         Some(Self {
             number: NumberFormat { decimal },
             date,
+            missing: missing_words.to_vec(),
+            present: present_words.to_vec(),
+            ..Self::default()
         })
     }
+
+    /// Whether a trimmed text means no value in a column of this format and kind.
+    pub fn is_missing(&self, text: &str, kind: ColumnKind) -> bool {
+        let listed = |words: &[String]| words.iter().any(|word| same_word(word, text));
+        if text.is_empty() {
+            return true;
+        }
+        if !self.present.is_empty() && listed(&self.present) {
+            return false;
+        }
+        is_missing(text)
+            || (kind != ColumnKind::Category && is_none_word(text))
+            || (!self.missing.is_empty() && listed(&self.missing))
+    }
+}
+
+/// Whether two words are the same, trimmed and without regard to case.
+pub(crate) fn same_word(a: &str, b: &str) -> bool {
+    let (a, b) = (a.trim(), b.trim());
+    a.eq_ignore_ascii_case(b) || (!a.is_ascii() && a.to_lowercase() == b.to_lowercase())
 }
 
 /// A cell with its meaning.
@@ -130,18 +178,33 @@ pub enum CellValue<'a> {
 /// Reads one cell of a column of the given kind and format; import and prediction both do.
 pub fn read<'a>(text: &'a str, kind: ColumnKind, format: &CellFormat) -> CellValue<'a> {
     let text = text.trim();
-    if is_missing(text) || (kind != ColumnKind::Category && is_none_word(text)) {
+    if format.is_missing(text, kind) {
         return CellValue::Missing;
     }
-    match kind {
-        ColumnKind::Category => CellValue::Category(text),
-        ColumnKind::Number => parse_number(text, &format.number)
-            .map_or(CellValue::Unreadable(text), CellValue::Number),
-        ColumnKind::Date => parse_date(text, format.date.unwrap_or(DateOrder::Ymd))
-            .map_or(CellValue::Unreadable(text), |date| {
-                CellValue::Day(day_number(date))
-            }),
+    let value = match kind {
+        ColumnKind::Category => return CellValue::Category(text),
+        ColumnKind::Number => number_of(text, format).map(CellValue::Number),
+        ColumnKind::Date => {
+            let order = format.date.unwrap_or(DateOrder::Ymd);
+            read_date(text, order, format.short_years).map(|date| CellValue::Day(day_number(date)))
+        }
+    };
+    value.unwrap_or(CellValue::Unreadable(text))
+}
+
+fn number_of(text: &str, format: &CellFormat) -> Option<f64> {
+    // A dash gets here only where the format says that it is a value.
+    if is_dash(text) {
+        return Some(0.0);
     }
+    let value = parse_number(text, &format.number)?;
+    let plain = format.percent && !text.contains('%') && value.abs() > 1.0;
+    (!plain).then_some(value)
+}
+
+/// Whether a text is nothing but dashes.
+pub(crate) fn is_dash(text: &str) -> bool {
+    matches!(text, "-" | "--" | "---" | "–" | "—")
 }
 
 /// Whether a cell holds no value: empty, `NA`, `N/A`, `NaN`, `null`, dashes, a question mark or a

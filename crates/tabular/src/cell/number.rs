@@ -5,13 +5,91 @@
 
 use super::{Decimal, NumberFormat};
 
-/// Currency signs and codes that may stand before or after a number; longer ones first.
-const CURRENCIES: [&str; 53] = [
-    "SFr.", "US$", "CA$", "AU$", "R$", "C$", "A$", "$", "€", "£", "¥", "₹", "₽", "₺", "₴", "₪",
-    "₩", "zł", "Kč", "kr.", "kr", "Ft", "Rs.", "Rs", "Fr.", "USD", "EUR", "GBP", "CHF", "PLN",
-    "JPY", "CNY", "SEK", "NOK", "DKK", "CZK", "HUF", "CAD", "AUD", "NZD", "INR", "BRL", "MXN",
-    "ZAR", "SGD", "HKD", "TRY", "AED", "ILS", "KRW", "RON", "BGN", "RUB",
+/// Currency signs and codes that may stand before or after a number, with the code they stand for
+/// where that is clear; longer ones first.
+const CURRENCIES: [(&str, &str); 73] = [
+    ("SFr.", "CHF"),
+    ("US$", "USD"),
+    ("CA$", "CAD"),
+    ("AU$", "AUD"),
+    ("NZ$", "NZD"),
+    ("HK$", "HKD"),
+    ("MX$", "MXN"),
+    ("R$", "BRL"),
+    ("C$", "CAD"),
+    ("A$", "AUD"),
+    ("S$", "SGD"),
+    ("$", "$"),
+    ("€", "EUR"),
+    ("£", "GBP"),
+    ("¥", "¥"),
+    ("₹", "INR"),
+    ("₽", "RUB"),
+    ("₺", "TRY"),
+    ("₴", "UAH"),
+    ("₪", "ILS"),
+    ("₩", "KRW"),
+    ("zł", "PLN"),
+    ("Kč", "CZK"),
+    ("EURO", "EUR"),
+    ("kr.", "kr"),
+    ("kr", "kr"),
+    ("Ft", "HUF"),
+    ("Rs.", "INR"),
+    ("Rs", "INR"),
+    ("Fr.", "CHF"),
+    ("TL", "TRY"),
+    ("RMB", "CNY"),
+    ("lei", "RON"),
+    ("USD", "USD"),
+    ("EUR", "EUR"),
+    ("GBP", "GBP"),
+    ("CHF", "CHF"),
+    ("PLN", "PLN"),
+    ("JPY", "JPY"),
+    ("CNY", "CNY"),
+    ("SEK", "SEK"),
+    ("NOK", "NOK"),
+    ("DKK", "DKK"),
+    ("CZK", "CZK"),
+    ("HUF", "HUF"),
+    ("CAD", "CAD"),
+    ("AUD", "AUD"),
+    ("NZD", "NZD"),
+    ("INR", "INR"),
+    ("BRL", "BRL"),
+    ("MXN", "MXN"),
+    ("ZAR", "ZAR"),
+    ("SGD", "SGD"),
+    ("HKD", "HKD"),
+    ("TRY", "TRY"),
+    ("AED", "AED"),
+    ("ILS", "ILS"),
+    ("KRW", "KRW"),
+    ("RON", "RON"),
+    ("BGN", "BGN"),
+    ("RUB", "RUB"),
+    ("THB", "THB"),
+    ("IDR", "IDR"),
+    ("MYR", "MYR"),
+    ("PHP", "PHP"),
+    ("VND", "VND"),
+    ("SAR", "SAR"),
+    ("EGP", "EGP"),
+    ("COP", "COP"),
+    ("CLP", "CLP"),
+    ("ARS", "ARS"),
+    ("UAH", "UAH"),
+    ("TWD", "TWD"),
 ];
+
+/// The currency that stands around a number or alone, as an ISO 4217 code where the sign is clear.
+pub(crate) fn currency_of(text: &str) -> Option<&'static str> {
+    let text = text
+        .trim()
+        .trim_matches(|c: char| matches!(c, '(' | ')' | '-' | '−' | '+') || c.is_whitespace());
+    find_currency(text).map(|(code, _)| code)
+}
 
 /// Reads a number in the column's format; `None` where it is something else.
 ///
@@ -102,24 +180,34 @@ fn strip_minus(text: &str) -> Option<&str> {
 }
 
 fn strip_currency(text: &str) -> Option<&str> {
+    find_currency(text).map(|(_, rest)| rest)
+}
+
+/// The currency at the beginning or end of a text, and the text without it.
+fn find_currency(text: &str) -> Option<(&'static str, &str)> {
     // Most texts that get here begin and end with a digit; only the others can carry a currency.
     let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let bytes = text.as_bytes();
     if digit(bytes.first()) && digit(bytes.last()) {
         return None;
     }
-    CURRENCIES.iter().find_map(|sign| {
+    CURRENCIES.iter().find_map(|(sign, code)| {
         let front = text
             .get(..sign.len())
-            .filter(|s| s.eq_ignore_ascii_case(sign));
-        if front.is_some() {
-            return text.get(sign.len()..);
-        }
-        let at = text.len().checked_sub(sign.len())?;
-        text.get(at..)
-            .filter(|s| s.eq_ignore_ascii_case(sign))
-            .and(text.get(..at))
+            .filter(|s| same_sign(s, sign))
+            .and(text.get(sign.len()..));
+        let back = || {
+            let at = text.len().checked_sub(sign.len())?;
+            text.get(at..)
+                .filter(|s| same_sign(s, sign))
+                .and(text.get(..at))
+        };
+        front.or_else(back).map(|rest| (*code, rest))
     })
+}
+
+fn same_sign(text: &str, sign: &str) -> bool {
+    text.eq_ignore_ascii_case(sign)
 }
 
 /// Digits with groups, fraction and exponent.
@@ -156,7 +244,13 @@ fn plain(text: &str, decimal: Decimal) -> Option<f64> {
 
 /// The digits of a whole number without its groups; `None` where the groups are not of thousands.
 fn ungrouped(whole: &str, group: char) -> Option<String> {
-    let is_group = |c: char| c == group || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '’');
+    let is_group = |c: char| {
+        c == group
+            || matches!(
+                c,
+                ' ' | '\u{a0}' | '\u{2007}' | '\u{2009}' | '\u{202f}' | '\'' | '’'
+            )
+    };
     let Some(separator) = whole.chars().find(|c| is_group(*c)) else {
         return whole
             .bytes()

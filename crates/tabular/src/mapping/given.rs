@@ -3,8 +3,9 @@
 //! Deliberately strict: a name that is no header is an error with the nearest headers, since a
 //! silent guess in its place would be taken for what was asked.
 
-use super::{ColumnMapping, Field, IMPORT_DATE, near};
+use super::{ColumnMapping, Field, IMPORT_DATE, Stated, near};
 use crate::cell::DateOrder;
+use crate::errors_file::is_report_column;
 use crate::problem::Problem;
 use crate::sheet::Sheet;
 
@@ -75,27 +76,59 @@ impl Draft {
 }
 
 /// Puts the stated meanings into the draft; what cannot be is returned as problems.
-pub(super) fn apply(
-    sheet: &Sheet,
-    given: &[(Field, String)],
-    ignored: &[String],
-    draft: &mut Draft,
-) -> Vec<Problem> {
+pub(super) fn apply(sheet: &Sheet, stated: &Stated, draft: &mut Draft) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let ignored = ignored.iter().map(|name| (Field::Ignored, name));
-    let pairs = given.iter().map(|(field, name)| (*field, name));
+    let ignored = stated.ignored.iter().map(|name| (Field::Ignored, name));
+    let pairs = stated.fields.iter().map(|(field, name)| (*field, name));
     for (field, name) in pairs.chain(ignored) {
-        if let Err(problem) = apply_one(sheet, field, name, draft) {
-            problems.push(*problem);
+        match apply_one(sheet, field, name, stated.remembered, draft) {
+            // An earlier file may have had other columns.
+            Err(problem) if stated.remembered && problem.rule == "column_unknown" => {}
+            Err(problem) => problems.push(*problem),
+            Ok(()) => {}
         }
     }
+    let formats = stated.formats.iter().map(|(name, _)| name);
+    let unknown = formats.filter(|name| !stated.remembered && sheet.column_index(name).is_none());
+    problems.extend(unknown.map(|name| *unknown_format(sheet, name)));
     problems
+}
+
+/// Ignores the columns that a file of errors has in front, unless the caller wants them.
+pub(super) fn leave_out_report_columns(sheet: &Sheet, draft: &mut Draft) {
+    for (column, header) in sheet.headers.iter().enumerate() {
+        if is_report_column(header) && draft.is_free(column) {
+            let reason = "added by a file of errors, and no part of the quotes".to_owned();
+            draft.set(column, Field::Ignored, 1.0, reason);
+        }
+    }
+}
+
+/// Puts the stated date orders where the pair of field and column did not state one.
+pub(super) fn apply_orders(stated: &Stated, columns: &mut [ColumnMapping]) {
+    for column in columns
+        .iter_mut()
+        .filter(|column| column.date_order.is_none())
+    {
+        let name = column.name.to_lowercase();
+        let said = stated.formats.iter().rev();
+        column.date_order = said
+            .filter(|(header, _)| header.trim().to_lowercase() == name)
+            .find_map(|(_, format)| format.date);
+    }
+}
+
+fn unknown_format(sheet: &Sheet, name: &str) -> Box<Problem> {
+    let mut problem = unknown(sheet, Field::Feature, name);
+    problem.suggestion = problem.suggestion.replace("--map feature=", "--format ");
+    problem
 }
 
 fn apply_one(
     sheet: &Sheet,
     field: Field,
     name: &str,
+    remembered: bool,
     draft: &mut Draft,
 ) -> Result<(), Box<Problem>> {
     let taken = !field.is_repeatable() && !draft.wants(field);
@@ -124,7 +157,12 @@ fn apply_one(
         }
         _ => {}
     }
-    draft.set(column, field, 1.0, "you said so".to_owned());
+    let reason = if remembered {
+        "as in your last import"
+    } else {
+        "you said so"
+    };
+    draft.set(column, field, 1.0, reason.to_owned());
     draft.set_order(column, order);
     Ok(())
 }

@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 
 use super::given::Draft;
-use super::{Field, IMPORT_DATE, names};
-use crate::cell::{ColumnKind, is_missing, is_open_outcome, is_telling_outcome, parse_outcome};
+use super::{Field, IMPORT_DATE, Stated, names, outcomes, shared, values};
+use crate::cell::{
+    ColumnKind, DateOrder, Outcome, is_missing, is_open_outcome, is_telling_outcome, parse_outcome,
+    same_word,
+};
 use crate::problem::Problem;
 use crate::profile::{MAX_LEVELS, Profile};
 use crate::sheet::Sheet;
@@ -16,63 +19,122 @@ use crate::sheet::Sheet;
 const SURE_ENOUGH: f64 = 0.5;
 
 /// From this share of different values on, a column names its rows.
-const NEAR_UNIQUE: f64 = 0.95;
+pub(super) const NEAR_UNIQUE: f64 = 0.95;
 
 /// Fields found by name and kind alone, in the order they are given out.
-const BY_NAME: [Field; 6] = [
+const BY_NAME: [Field; 13] = [
     Field::Price,
     Field::ListPrice,
     Field::Cost,
     Field::Discount,
     Field::Quantity,
     Field::Date,
+    Field::ValidUntil,
+    Field::Revision,
+    Field::Customer,
+    Field::Product,
+    Field::Region,
+    Field::Owner,
+    Field::Segment,
 ];
 
 /// Gives meanings to the columns that have none yet.
-pub(super) fn complete(sheet: &Sheet, profiles: &[Profile], draft: &mut Draft) {
+pub(super) fn complete(sheet: &Sheet, profiles: &[Profile], stated: &Stated, draft: &mut Draft) {
     let normal: Vec<String> = profiles.iter().map(|p| names::normal(&p.name)).collect();
-    outcome(profiles, &normal, draft);
+    values::personal(profiles, &normal, draft);
+    outcome(profiles, &normal, stated, draft);
+    values::currency(profiles, &normal, draft);
     by_name(profiles, &normal, draft);
     only_date(profiles, draft);
-    group(sheet, profiles, &normal, draft);
-    identifiers(profiles, &normal, draft);
+    group(sheet, profiles, &normal, stated, draft);
+    identifiers(sheet, profiles, &normal, draft);
 }
 
-/// Whether the values are exactly one word for won and one for lost, besides words for open; the
-/// same word in upper and lower case counts once.
-fn looks_like_outcome(profile: &Profile) -> bool {
-    let texts = profile.levels.iter().map(|(text, _)| text);
-    let decided: HashMap<String, Option<bool>> = texts
-        .filter(|text| !is_open_outcome(text))
-        .map(|text| (text.to_lowercase(), parse_outcome(text)))
-        .collect();
-    let says = |outcome| decided.values().any(|found| *found == Some(outcome));
+/// How many won, lost, open and unknown words the values are; the same word in upper and lower case
+/// counts once.
+fn outcome_words(profile: &Profile, stated: &Stated) -> [usize; 4] {
+    let mut counts = [0; 4];
+    let mut seen: Vec<String> = Vec::new();
+    for (text, _) in &profile.levels {
+        let word = text.to_lowercase();
+        if seen.contains(&word) {
+            continue;
+        }
+        let said = stated
+            .outcome_words
+            .iter()
+            .find(|(known, _)| same_word(known, text));
+        let place = match (said, parse_outcome(text)) {
+            (Some((_, Outcome::Won)), _) | (None, Some(true)) => 0,
+            (Some((_, Outcome::Lost)), _) | (None, Some(false)) => 1,
+            (Some((_, Outcome::Open)), _) => 2,
+            (None, None) if is_open_outcome(text) => 2,
+            (None, None) => 3,
+        };
+        counts[place] += 1;
+        seen.push(word);
+    }
+    counts
+}
+
+/// How surely a column is the outcome, and why; `None` where it is none.
+fn outcome_fit(profile: &Profile, name: &str, stated: &Stated) -> Option<(f64, String)> {
     // A full list may go on, so it says nothing.
-    profile.levels.len() < MAX_LEVELS && decided.len() == 2 && says(true) && says(false)
+    if profile.levels.len() >= MAX_LEVELS || profile.levels.len() < 2 {
+        return None;
+    }
+    let words: Vec<&str> = profile
+        .levels
+        .iter()
+        .map(|(text, _)| text.as_str())
+        .collect();
+    let telling = words.iter().any(|text| is_telling_outcome(text));
+    let by_name = names::score(Field::Outcome, name);
+    let reason = format!("its values are {}", words.join(" and "));
+    match outcome_words(profile, stated) {
+        // Words beat a bare yes and no, which says no of open quotes too.
+        [won, lost, _, 0] if won.min(lost) > 0 && telling && by_name > SURE_ENOUGH => {
+            Some((0.98, reason))
+        }
+        [won, lost, _, 0] if won.min(lost) > 0 && telling => Some((0.8, reason)),
+        [1, 1, _, 0] if by_name > SURE_ENOUGH => Some((by_name, reason)),
+        [won, lost, _, unknown]
+            if unknown > 0 && won + lost > 0 && telling && by_name > SURE_ENOUGH =>
+        {
+            Some((
+                0.75,
+                format!("{reason}, and some are words of winning or losing"),
+            ))
+        }
+        [_, _, _, unknown]
+            if (2..=12).contains(&unknown)
+                && by_name >= 0.9
+                && profile.kind == ColumnKind::Category =>
+        {
+            Some((
+                0.55,
+                format!(
+                    "named like an outcome; what its words mean has to be said: {}",
+                    words.join(", ")
+                ),
+            ))
+        }
+        _ => None,
+    }
 }
 
-fn outcome(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+fn outcome(profiles: &[Profile], normal: &[String], stated: &Stated, draft: &mut Draft) {
     if !draft.wants(Field::Outcome) {
         return;
     }
     let mut best: Option<(f64, usize, String)> = None;
     for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
-        if !draft.is_free(column) || !looks_like_outcome(profile) {
+        if !draft.is_free(column) {
             continue;
         }
-        let words: Vec<&str> = profile
-            .levels
-            .iter()
-            .map(|(text, _)| text.as_str())
-            .collect();
-        let telling = profile
-            .levels
-            .iter()
-            .any(|(text, _)| is_telling_outcome(text));
-        let by_name = names::score(Field::Outcome, name);
-        let confidence = by_name.max(if telling { 0.8 } else { 0.0 });
-        if confidence > best.as_ref().map_or(SURE_ENOUGH, |(top, _, _)| *top) {
-            let reason = format!("its values are {}", words.join(" and "));
+        if let Some((confidence, reason)) = outcome_fit(profile, name, stated)
+            && confidence > best.as_ref().map_or(SURE_ENOUGH, |(top, _, _)| *top)
+        {
             best = Some((confidence, column, reason));
         }
     }
@@ -88,13 +150,9 @@ fn by_name(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
         if !draft.is_free(column) {
             continue;
         }
-        let kind_fits = |field: Field| match profile.kind {
-            ColumnKind::Number => field.is_numeric(),
-            ColumnKind::Date => field == Field::Date,
-            ColumnKind::Category => false,
-        };
         let mut favourite = (SURE_ENOUGH, None);
-        for field in BY_NAME.into_iter().filter(|field| kind_fits(*field)) {
+        let fits = |field: &Field| values::fit(profile, name, *field);
+        for field in BY_NAME.into_iter().filter(fits) {
             let score = names::score(field, name);
             if score > favourite.0 {
                 favourite = (score, Some(field));
@@ -109,18 +167,14 @@ fn by_name(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
     }
     for field in BY_NAME {
         if let (true, Some((score, column))) = (draft.wants(field), best.get(&field)) {
-            draft.set(
-                *column,
-                field,
-                *score,
-                format!("named like a {}", words(field)),
-            );
+            let (profile, name) = (profiles.get(*column), normal.get(*column));
+            let reason = match (profile, name) {
+                (Some(profile), Some(name)) => values::reason(profile, name, field),
+                _ => String::new(),
+            };
+            draft.set(*column, field, *score, reason);
         }
     }
-}
-
-fn words(field: Field) -> String {
-    field.as_str().replace('_', " ")
 }
 
 fn only_date(profiles: &[Profile], draft: &mut Draft) {
@@ -136,18 +190,25 @@ fn only_date(profiles: &[Profile], draft: &mut Draft) {
 }
 
 /// Looks for the column whose values bundle several rows with one winner each.
-fn group(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+fn group(
+    sheet: &Sheet,
+    profiles: &[Profile],
+    normal: &[String],
+    stated: &Stated,
+    draft: &mut Draft,
+) {
     let (true, Some(outcome)) = (draft.wants(Field::Group), draft.column_of(Field::Outcome)) else {
         return;
     };
     let rows = sheet.row_count() as f64;
+    let (words, _) = outcomes::read_words(sheet, Some(outcome), stated);
     let mut known: HashMap<&str, bool> = HashMap::new();
     let won: Vec<bool> = (0..sheet.row_count())
         .map(|row| {
             let text = sheet.cell(row, outcome);
             *known
                 .entry(text)
-                .or_insert_with(|| parse_outcome(text) == Some(true))
+                .or_insert_with(|| words.read(text) == Some(Outcome::Won))
         })
         .collect();
     let mut best: Option<(f64, usize, String)> = None;
@@ -200,7 +261,7 @@ fn winners(sheet: &Sheet, column: usize, won: &[bool]) -> (usize, usize, usize) 
 }
 
 /// Takes out the columns that name their row and say nothing else.
-fn identifiers(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
+fn identifiers(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &mut Draft) {
     for (column, (profile, name)) in profiles.iter().zip(normal).enumerate() {
         if !draft.is_free(column) {
             continue;
@@ -217,6 +278,13 @@ fn identifiers(profiles: &[Profile], normal: &[String], draft: &mut Draft) {
         };
         if draft.wants(Field::QuoteId) && (by_name > 0.95 || (names_rows && by_name > SURE_ENOUGH))
         {
+            let shared = shared::rows(sheet, column, draft.column_of(Field::Revision));
+            // A column that is surely the identifier keeps its name, and its doubles are mistakes.
+            if shared > 0 && by_name <= 0.95 {
+                let reason = shared::reason(&profile.name, shared);
+                draft.set(column, Field::Ignored, 0.8, reason);
+                continue;
+            }
             let reason = "named like the identifier of a quote".to_owned();
             draft.set(column, Field::QuoteId, by_name, reason);
         } else if names_rows {
@@ -236,7 +304,9 @@ fn is_sequence(profile: &Profile) -> bool {
 pub(super) fn missing_field(field: Field, profiles: &[Profile]) -> Problem {
     let could_be = |profile: &&Profile| match field {
         Field::Outcome => (2..=5).contains(&profile.distinct),
-        Field::Date => profile.date_order.is_some(),
+        Field::Date => profile
+            .date_order
+            .is_some_and(|order| order != DateOrder::Serial),
         _ => profile.kind == ColumnKind::Number,
     };
     let candidates: Vec<String> = profiles

@@ -1,235 +1,182 @@
-//! Bytes to a [`Sheet`]: the one loop over the records of a file.
+//! A source to a [`Sheet`]: which reader a content is given to.
 //!
-//! Deliberately strict where a guess would lose data (quotation marks never closed, two columns of
-//! one name) and lenient where nothing is lost (empty rows, nameless empty columns).
+//! Deliberately no reading of its own beyond the one loop over the records of a text.
 
-use std::collections::HashMap;
 use std::io::Read;
 
-use super::{Column, Limits, ReadError, Sheet, UnevenRow, sniff};
+use crate::errors_file::{is_report_column, unescape};
 
-/// Largest file whatever the limits say: column text is addressed with 32 bits.
-const HARD_MAX_BYTES: usize = 1024 * 1024 * 1024;
+use super::archive::{self, Content};
+use super::decode::{Decoding, TextEncoding};
+use super::records::Records;
+use super::sniff::{self, Kind};
+use super::table::Table;
+use super::{
+    FileFormat, Limits, Origin, ReadError, ReadOptions, Sheet, Source, parquet, survey, workbook,
+};
 
-/// A record put behind the file. Where it does not come out again as a record, a quotation mark
-/// was never closed; the csv crate would not tell.
-const TAIL: &str = "\n\u{2}end of file\u{3}\n";
+/// First bytes that decide the kind of a content.
+const START_BYTES: u64 = 512;
 
-/// Reads separated text: type, encoding and delimiter are found from the content.
+/// Reads a table: format, archive, encoding, delimiter and sheet are found from the content where
+/// the options do not state them. Text is read as a stream, in several passes. The cells of a file
+/// of errors ([`crate::errors_file`]) come out as they stood before they were written into it.
 ///
 /// # Errors
 /// See [`ReadError`]; each says what to do. Rows of the wrong length are no error but listed in
 /// [`Sheet::uneven`].
-pub fn read(bytes: &[u8], limits: &Limits) -> Result<Sheet, ReadError> {
-    let limit = limits.max_bytes.min(HARD_MAX_BYTES);
-    if bytes.len() > limit {
+pub fn read(source: &dyn Source, options: &ReadOptions) -> Result<Sheet, ReadError> {
+    let mut sheet = read_as_it_stands(source, options)?;
+    if sheet.headers.iter().any(|header| is_report_column(header)) {
+        without_escapes(&mut sheet);
+    }
+    Ok(sheet)
+}
+
+/// Takes off the apostrophes that a file of errors puts in front of what could be a formula.
+fn without_escapes(sheet: &mut Sheet) {
+    let mut changed = Vec::new();
+    for (column, cells) in sheet.columns.iter().enumerate() {
+        for (row, cell) in cells.iter().enumerate() {
+            let plain = unescape(cell);
+            if plain.len() != cell.len() {
+                changed.push((row, column, plain.to_owned()));
+            }
+        }
+    }
+    sheet.set_cells(changed);
+    for at in 0..sheet.headers.len() {
+        let plain = sheet
+            .headers
+            .get(at)
+            .map(|header| unescape(header).to_owned());
+        // A name that another column has would make two of one name.
+        let free = |name: &String| sheet.column_index(name).is_none();
+        if let (Some(plain), Some(header)) = (plain.filter(free), sheet.headers.get_mut(at)) {
+            *header = plain;
+        }
+    }
+}
+
+fn read_as_it_stands(source: &dyn Source, options: &ReadOptions) -> Result<Sheet, ReadError> {
+    let limits = &options.limits;
+    let limit = limits.file_bytes() as u64;
+    if source.size_bytes() > limit {
         return Err(ReadError::TooLarge {
-            bytes: bytes.len(),
+            bytes: source.size_bytes(),
             limit,
         });
     }
-    sniff::check_type(bytes)?;
-    let (text, encoding) = sniff::decode(bytes)?;
-    if text.trim().is_empty() {
-        return Err(ReadError::Empty);
-    }
-    let delimiter = sniff::delimiter(&text);
-    let mut rows = Rows::new(&text, delimiter);
-    let mut table = Table::new(rows.next_record()?, limits)?;
-    while let Some(row) = rows.next_record()? {
-        table.push(row, limits)?;
-    }
-    let (headers, columns) = table.named_columns()?;
-    Ok(Sheet {
-        headers,
-        columns,
-        row_numbers: table.row_numbers,
-        encoding,
-        delimiter: char::from(delimiter),
-        uneven: table.uneven,
-        empty_rows: table.empty_rows,
-    })
-}
-
-/// A record with its row number.
-struct Row<'a> {
-    number: u32,
-    cells: &'a csv::StringRecord,
-}
-
-/// The records of a text, numbered as a spreadsheet would number them.
-struct Rows<'a> {
-    text: &'a str,
-    reader: csv::Reader<std::io::Chain<&'a [u8], &'static [u8]>>,
-    record: csv::StringRecord,
-    number: u32,
-}
-
-impl<'a> Rows<'a> {
-    fn new(text: &'a str, delimiter: u8) -> Self {
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(text.as_bytes().chain(TAIL.as_bytes()));
-        Self {
-            text,
-            reader,
-            record: csv::StringRecord::new(),
-            number: 0,
-        }
-    }
-
-    /// The next record; `None` after the last.
-    fn next_record(&mut self) -> Result<Option<Row<'_>>, ReadError> {
-        let start = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
-        let more = self.reader.read_record(&mut self.record);
-        let more = more.map_err(|error| ReadError::Broken {
-            row: self.number + 1,
-            detail: error.to_string(),
-        })?;
-        if !more {
-            return Err(ReadError::UnclosedQuote { row: self.number });
-        }
-        let behind = self.reader.position().byte() > self.text.len() as u64;
-        if behind && self.record.len() == 1 && self.record.get(0) == Some(TAIL.trim()) {
-            return Ok(None);
-        }
-        // The header is row 1 even where empty lines precede it.
-        let skipped = if self.number == 0 {
-            0
-        } else {
-            self.empty_lines_from(start)
-        };
-        self.number += skipped + 1;
-        Ok(Some(Row {
-            number: self.number,
-            cells: &self.record,
-        }))
-    }
-
-    /// Counts the empty lines at a place, which the csv crate skips silently.
-    fn empty_lines_from(&self, start: usize) -> u32 {
-        let bytes = self.text.as_bytes();
-        let mut count = 0;
-        let mut before = start.checked_sub(1).and_then(|at| bytes.get(at)).copied();
-        for byte in bytes.get(start..).unwrap_or_default() {
-            match byte {
-                b'\n' if before == Some(b'\r') => {}
-                b'\n' | b'\r' => count += 1,
-                _ => break,
+    let plain = Content::plain(source, limits);
+    match kind_of(&plain)? {
+        Kind::Text => read_text(&plain, options),
+        Kind::Gzip => read_packed(&Content::gzip(source, limits), options),
+        Kind::Zip => {
+            let mut archive = archive::open_zip(source, limits)?;
+            if workbook::is_workbook(&archive)? {
+                workbook::check_size(&mut archive, limits, source.size_bytes())?;
+                return workbook::read(archive.into_inner(), options);
             }
-            before = Some(*byte);
+            read_packed(&Content::zip(source, limits, &mut archive)?, options)
         }
-        count
+        Kind::Parquet => parquet::read(source, options),
+        Kind::Compound => Err(ReadError::Unsupported {
+            what: "this is an old Excel workbook (XLS), another old document, or a workbook protected by a password, none of which is read".to_owned(),
+            advice: "open it, and save it as an Excel workbook (XLSX) without a password or as CSV (UTF-8)",
+        }),
     }
 }
 
-/// The columns while they are being filled.
-struct Table {
-    names: Vec<String>,
-    needed: usize,
-    columns: Vec<Column>,
-    filled: Vec<bool>,
-    row_numbers: Vec<u32>,
-    uneven: Vec<UnevenRow>,
-    empty_rows: u32,
+fn kind_of(content: &Content<'_>) -> Result<Kind, ReadError> {
+    let mut start = Vec::new();
+    content.open()?.take(START_BYTES).read_to_end(&mut start)?;
+    sniff::kind(&start)
 }
 
-impl Table {
-    fn new(header: Option<Row<'_>>, limits: &Limits) -> Result<Self, ReadError> {
-        let header = header.ok_or(ReadError::Empty)?;
-        let names: Vec<String> = header.cells.iter().map(|h| h.trim().to_owned()).collect();
-        if names.len() > limits.max_columns {
-            return Err(ReadError::TooManyColumns {
-                found: names.len(),
-                limit: limits.max_columns,
-            });
+/// Reads the text in an archive; anything else would be a second layer.
+fn read_packed(content: &Content<'_>, options: &ReadOptions) -> Result<Sheet, ReadError> {
+    match kind_of(content)? {
+        Kind::Text => read_text(content, options),
+        kind => Err(ReadError::NestedArchive {
+            looks_like: kind.looks_like(),
+        }),
+    }
+}
+
+fn read_text(content: &Content<'_>, options: &ReadOptions) -> Result<Sheet, ReadError> {
+    let survey = survey::survey(content, options)?;
+    let origin = Origin {
+        archive: content.archive(),
+        encoding: survey.encoding.name(),
+        encoding_sure: survey.sure,
+        delimiter: Some(char::from(survey.delimiter)),
+        ..Origin::of(FileFormat::Text)
+    };
+    let reader = content.open()?;
+    if survey.encoding == TextEncoding::Web(encoding_rs::UTF_8) {
+        // Checked in the first pass, so only the byte order mark is in the way.
+        let reader = WithoutMark::new(reader)?;
+        read_records(reader, survey.delimiter, origin, &options.limits)
+    } else {
+        let reader = Decoding::new(reader, survey.encoding);
+        read_records(reader, survey.delimiter, origin, &options.limits)
+    }
+}
+
+fn read_records(
+    reader: impl Read,
+    delimiter: u8,
+    origin: Origin,
+    limits: &Limits,
+) -> Result<Sheet, ReadError> {
+    let mut records = Records::new(reader, delimiter, limits);
+    let header = records.next_row()?.ok_or(ReadError::Empty)?;
+    let mut table = match Table::new(header.number, header.cells, limits) {
+        Err(ReadError::NoHeader) => return Err(without_header(&mut records)),
+        table => table?,
+    };
+    while let Some(row) = records.next_row()? {
+        table.push(row.number, row.cells, &[])?;
+    }
+    table.finish(origin)
+}
+
+/// Why there is no header: because there is nothing at all, or because its row is blank.
+fn without_header(records: &mut Records<impl Read>) -> ReadError {
+    loop {
+        match records.next_row() {
+            Ok(Some(row)) if row.cells.are_blank() => {}
+            Ok(None) => return ReadError::Empty,
+            _ => return ReadError::NoHeader,
         }
-        if names.iter().any(|name| name.len() > limits.max_cell_bytes) {
-            return Err(ReadError::CellTooLong {
-                row: 1,
-                limit: limits.max_cell_bytes,
-            });
+    }
+}
+
+/// A stream of UTF-8 without its byte order mark.
+struct WithoutMark<R> {
+    start: std::io::Cursor<Vec<u8>>,
+    rest: R,
+}
+
+impl<R: Read> WithoutMark<R> {
+    fn new(mut rest: R) -> Result<Self, ReadError> {
+        let mut start = Vec::new();
+        (&mut rest).take(3).read_to_end(&mut start)?;
+        if start == b"\xEF\xBB\xBF" {
+            start.clear();
         }
-        let last_named = names.iter().rposition(|name| !name.is_empty());
         Ok(Self {
-            needed: last_named.ok_or(ReadError::NoHeader)? + 1,
-            columns: vec![Column::default(); names.len()],
-            filled: vec![false; names.len()],
-            names,
-            row_numbers: Vec::new(),
-            uneven: Vec::new(),
-            empty_rows: 0,
+            start: std::io::Cursor::new(start),
+            rest,
         })
     }
+}
 
-    fn push(&mut self, row: Row<'_>, limits: &Limits) -> Result<(), ReadError> {
-        if row.cells.iter().all(|cell| cell.trim().is_empty()) {
-            self.empty_rows += 1;
-            return Ok(());
+impl<R: Read> Read for WithoutMark<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.start.read(buffer)? {
+            0 => self.rest.read(buffer),
+            read => Ok(read),
         }
-        if self.row_numbers.len() >= limits.max_rows {
-            return Err(ReadError::TooManyRows {
-                limit: limits.max_rows,
-            });
-        }
-        if row.cells.iter().any(|c| c.len() > limits.max_cell_bytes) {
-            return Err(ReadError::CellTooLong {
-                row: row.number,
-                limit: limits.max_cell_bytes,
-            });
-        }
-        let expected = self.names.len();
-        let surplus = row
-            .cells
-            .iter()
-            .skip(expected)
-            .any(|c| !c.trim().is_empty());
-        if surplus || row.cells.len() < self.needed {
-            self.uneven.push(UnevenRow {
-                row: row.number,
-                expected,
-                found: row.cells.len(),
-            });
-        }
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            let cell = row.cells.get(index).unwrap_or_default();
-            self.filled[index] |= !cell.trim().is_empty();
-            column.push(cell);
-        }
-        self.row_numbers.push(row.number);
-        Ok(())
-    }
-
-    /// Drops nameless empty columns, names the nameless filled ones and refuses doubles.
-    fn named_columns(&mut self) -> Result<(Vec<String>, Vec<Column>), ReadError> {
-        let mut headers = Vec::with_capacity(self.names.len());
-        let mut columns = Vec::with_capacity(self.names.len());
-        let mut places: HashMap<String, (usize, String)> = HashMap::new();
-        let named = std::mem::take(&mut self.names);
-        let cells = std::mem::take(&mut self.columns);
-        for (index, (name, column)) in named.into_iter().zip(cells).enumerate() {
-            let place = index + 1;
-            if name.is_empty() && !self.filled[index] {
-                continue;
-            }
-            let name = if name.is_empty() {
-                format!("column {place}")
-            } else {
-                name
-            };
-            if let Some((first, header)) = places.insert(name.to_lowercase(), (place, name.clone()))
-            {
-                return Err(ReadError::DuplicateHeader {
-                    header,
-                    first,
-                    second: place,
-                });
-            }
-            headers.push(name);
-            columns.push(column);
-        }
-        Ok((headers, columns))
     }
 }

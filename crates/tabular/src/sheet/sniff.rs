@@ -1,110 +1,93 @@
-//! What kind of bytes these are: type, encoding and delimiter, from the content alone.
+//! What kind of bytes these are, and what separates their cells, from the content alone.
 //!
-//! Deliberately not a decoder for many encodings: UTF-8 or windows-1252, the two that spreadsheets
-//! write as CSV in Europe and America.
+//! Deliberately never asks for a file's name; the encoding is found in [`super::survey`].
 
-use std::borrow::Cow;
-
-use super::{Encoding, ReadError};
+use super::ReadError;
 
 /// How much of a file decides its type and delimiter, in bytes.
-const SAMPLE_BYTES: usize = 64 * 1024;
+pub(super) const SAMPLE_BYTES: usize = 64 * 1024;
 
 /// How many records decide the delimiter.
 const SAMPLE_RECORDS: usize = 200;
 
 /// First bytes of types that are often uploaded by mistake.
-const SIGNATURES: [(&[u8], &str); 14] = [
+const SIGNATURES: [(&[u8], &str); 10] = [
     (b"\x89PNG", "a PNG image"),
     (b"\xFF\xD8\xFF", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF", "a PDF document"),
-    (
-        b"PK\x03\x04",
-        "an Excel workbook (XLSX) or another zip archive",
-    ),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (
-        b"\xD0\xCF\x11\xE0",
-        "an old Excel workbook (XLS) or Word document",
-    ),
-    (b"\x1F\x8B", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"7z\xBC\xAF", "a 7-Zip archive"),
     (b"\x28\xB5\x2F\xFD", "a Zstandard archive"),
     (b"\x7FELF", "a program"),
     (b"SQLite format 3", "an SQLite database"),
-    (b"PAR1", "a Parquet file"),
+    (b"{\\rtf", "a text document (RTF)"),
 ];
 
-/// Refuses what is not text.
-pub(super) fn check_type(bytes: &[u8]) -> Result<(), ReadError> {
-    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return Err(ReadError::Utf16);
-    }
-    for (signature, looks_like) in SIGNATURES {
-        if bytes.starts_with(signature) {
-            return Err(ReadError::NotText { looks_like });
+/// What the first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Gzip,
+    /// A zip archive, which a workbook since 2007 is too.
+    Zip,
+    /// A compound file: a workbook before 2007, or another document of that time.
+    Compound,
+    Parquet,
+}
+
+impl Kind {
+    /// What it looks like, with article.
+    pub(super) fn looks_like(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Gzip => "a gzip archive",
+            Self::Zip => "an Excel workbook (XLSX) or another zip archive",
+            Self::Compound => "an old Excel workbook (XLS) or Word document",
+            Self::Parquet => "a Parquet file",
         }
     }
-    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    let controls = sample
+}
+
+/// The kind of a content by its first bytes; an error for kinds that hold no table.
+pub(super) fn kind(start: &[u8]) -> Result<Kind, ReadError> {
+    for (signature, looks_like) in SIGNATURES {
+        if start.starts_with(signature) {
+            return Err(ReadError::NotTable { looks_like });
+        }
+    }
+    Ok(match start {
+        [0x1F, 0x8B, ..] => Kind::Gzip,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Zip,
+        [0xD0, 0xCF, 0x11, 0xE0, ..] => Kind::Compound,
+        [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+        _ => Kind::Text,
+    })
+}
+
+/// Refuses what is not text; for bytes of encodings that contain ASCII.
+pub(super) fn check_text(start: &[u8]) -> Result<(), ReadError> {
+    let controls = start
         .iter()
         .filter(|b| **b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0C))
         .count();
-    if bytes.contains(&0) || controls * 64 > sample.len() {
-        return Err(ReadError::NotText {
+    if start.contains(&0) || controls * 64 > start.len() {
+        return Err(ReadError::NotTable {
             looks_like: "a binary file",
         });
     }
-    let start = String::from_utf8_lossy(&sample[..sample.len().min(256)]).to_lowercase();
+    let start = String::from_utf8_lossy(&start[..start.len().min(256)]).to_lowercase();
     let start = start.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        return Err(ReadError::NotText {
+        return Err(ReadError::NotTable {
             looks_like: "a web page",
         });
     }
     Ok(())
 }
 
-/// Turns the bytes into text.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, Encoding), ReadError> {
-    if let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
-        let text = std::str::from_utf8(rest).map_err(|error| ReadError::BrokenUtf8 {
-            position: error.valid_up_to(),
-        })?;
-        return Ok((Cow::Borrowed(text), Encoding::Utf8Bom));
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok((Cow::Borrowed(text), Encoding::Utf8)),
-        Err(_) => Ok((
-            Cow::Owned(bytes.iter().map(|byte| windows_1252(*byte)).collect()),
-            Encoding::Windows1252,
-        )),
-    }
-}
-
-/// One character of windows-1252; the five bytes without a meaning stay control characters.
-fn windows_1252(byte: u8) -> char {
-    const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
-    ];
-    match byte {
-        0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
-        _ => char::from(byte),
-    }
-}
-
-/// Finds the delimiter: the one by which most rows have as many cells as the header.
-pub(super) fn delimiter(text: &str) -> u8 {
-    let mut end = text.len().min(SAMPLE_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let sample = &text[..end];
-    let cut_off = end < text.len();
+/// Finds the delimiter of a sample: the one by which most rows have as many cells as the header.
+pub(super) fn delimiter(sample: &str, cut_off: bool) -> u8 {
     let mut best = (0.0, b',');
     for candidate in [b',', b';', b'\t', b'|'] {
         let score = consistency(sample, candidate, cut_off);

@@ -3,19 +3,26 @@
 //! Deliberately lenient with features: a cell that cannot be read is a missing value and a warning.
 
 use super::{Context, is_date_column};
-use crate::cell::ColumnKind;
+use crate::cell::{self, CellFormat, CellValue, ColumnKind};
+use crate::errors_file::is_report_column;
 use crate::frame::{self, FrameColumn};
 use crate::mapping::Field;
-use crate::problem::{Collector, Problem};
+use crate::mapping::{ColumnMapping, Mapping, is_shared_identifier, number_question};
+use crate::problem::Problem;
+use crate::profile::Profile;
+
+use super::bad_rows::Sentence;
+use super::collect::Collector;
+use super::fix;
 
 /// Checks that every column learnt from can be read in one way only.
-pub(super) fn check_readings(context: &Context<'_>, problems: &mut Collector) {
+pub(super) fn check_readings(context: &Context<'_>, problems: &mut Collector<'_>) {
     let columns = context.mapping.columns.iter().zip(context.profiles);
     for (index, (mapped, profile)) in columns.enumerate() {
         if !mapped.field.is_learnt_from() {
             continue;
         }
-        let (kind, _) = context.reading(index);
+        let (kind, format) = context.reading(index);
         let field = mapped.field.as_str();
         let name = &mapped.name;
         if kind == ColumnKind::Date && profile.date_ambiguous && mapped.date_order.is_none() {
@@ -25,14 +32,7 @@ pub(super) fn check_readings(context: &Context<'_>, problems: &mut Collector) {
             problems.add(problem.with_value(example));
         }
         if kind == ColumnKind::Number && profile.number_ambiguous {
-            let message = "every number of this column can be read with a decimal point and with a decimal comma; it is read with a point".to_owned();
-            let advice = "write at least one number with both thousands and decimals where the comma is meant".to_owned();
-            let example = profile
-                .levels
-                .iter()
-                .find(|(text, _)| text.contains(['.', ',']));
-            let problem = Problem::warning("number_format", message, advice).at(0, name);
-            problems.add(problem.with_value(example.map_or("", |(text, _)| text)));
+            problems.add(ambiguous_numbers(mapped, profile, &format));
         }
         // The price has its own rule for every cell.
         let text = mapped.field.is_numeric() && profile.kind != ColumnKind::Number;
@@ -45,6 +45,38 @@ pub(super) fn check_readings(context: &Context<'_>, problems: &mut Collector) {
             let problem = Problem::error("number_column", message, advice).at(0, name);
             problems.add(problem.with_value(example));
         }
+    }
+}
+
+/// An error where money is meant, a warning for other columns.
+fn ambiguous_numbers(mapped: &ColumnMapping, profile: &Profile, format: &CellFormat) -> Problem {
+    let both =
+        "every number of this column can be read with a decimal point and with a decimal comma";
+    let question = number_question(mapped, profile, format);
+    let advice = format!("say which: {}", question.answers.join(" or "));
+    let example = profile
+        .levels
+        .iter()
+        .find(|(text, _)| text.contains(['.', ',']));
+    let problem = if mapped.field.is_money() {
+        let message = format!("{both}, so it cannot be told which is meant");
+        Problem::error("number_format", message, advice)
+    } else {
+        let message = format!("{both}; it is read with a point");
+        Problem::warning("number_format", message, advice)
+    };
+    problem
+        .at(0, &mapped.name)
+        .with_value(example.map_or("", |(text, _)| text))
+}
+
+/// Warns of columns that are left out although they are named like the identifier.
+pub(super) fn check_identifiers(mapping: &Mapping, problems: &mut Collector<'_>) {
+    for mapped in mapping.columns.iter().filter(|m| is_shared_identifier(m)) {
+        let advice = "nothing, where rows may share it, as lines of one quote do; otherwise mend the rows, or map another column: --map quote_id=COLUMN";
+        let message = format!("left out: {}", mapped.reason);
+        let problem = Problem::warning("quote_id_shared", message, advice.to_owned());
+        problems.add(problem.at(0, &mapped.name));
     }
 }
 
@@ -61,40 +93,73 @@ fn ambiguous_dates(field: &str, name: &str, blocks: bool) -> Problem {
     }
 }
 
-/// Reads the columns that are learnt from, at the rows that can be used.
+/// Columns that hold personal data.
+pub(super) fn personal(mapping: &Mapping) -> Vec<usize> {
+    let columns = mapping.columns.iter().enumerate();
+    let is_personal = columns.filter(|(_, mapped)| mapped.field == Field::Personal);
+    is_personal.map(|(column, _)| column).collect()
+}
+
+/// Reads the columns that are learnt from, at the rows that were kept.
 pub(super) fn read_columns(
     context: &Context<'_>,
     rows: &[usize],
-    problems: &mut Collector,
+    problems: &mut Collector<'_>,
 ) -> Vec<FrameColumn> {
     let mut columns = Vec::new();
     for (index, mapped) in context.mapping.columns.iter().enumerate() {
-        if !mapped.field.is_learnt_from() {
+        let Some(cells) = context.sheet.columns.get(index) else {
+            continue;
+        };
+        if !mapped.field.is_learnt_from() || is_report_column(&mapped.name) {
             continue;
         }
         let (kind, format) = context.reading(index);
-        let unreadable = |row: usize, text: &str| {
-            let what = match kind {
-                ColumnKind::Date => "a date",
-                _ => "a number",
-            };
-            let message = format!("this is not {what}, unlike the rest of the column");
-            let advice = "correct the cell; until then it counts as missing".to_owned();
-            let problem = Problem::warning("cell_unreadable", message, advice);
-            problems.add(
-                problem
-                    .at(context.file_row(row), &mapped.name)
-                    .with_value(text),
-            );
-        };
-        let values = frame::values(context.sheet, index, rows, kind, &format, unreadable);
+        let values = frame::values(cells, rows, kind, &format);
         columns.push(FrameColumn {
             name: mapped.name.clone(),
+            column: index,
             field: mapped.field,
             kind,
             format,
             values,
         });
+        if kind != ColumnKind::Category {
+            warn_of_unreadable(context, index, rows, columns.last(), problems);
+        }
     }
     columns
+}
+
+/// Warns of each cell that is no number or date in a column of them.
+fn warn_of_unreadable(
+    context: &Context<'_>,
+    place: usize,
+    rows: &[usize],
+    column: Option<&FrameColumn>,
+    problems: &mut Collector<'_>,
+) {
+    let Some(column) = column else { return };
+    let what = match column.kind {
+        ColumnKind::Date => "a date",
+        _ => "a number",
+    };
+    let sentence = Sentence::new(
+        "cell_unreadable",
+        format!("this is not {what}, unlike the rest of the column"),
+        "correct the cell; until then it counts as missing",
+    );
+    for (at, row) in rows.iter().enumerate() {
+        if column.is_filled(at) {
+            continue;
+        }
+        let text = context.sheet.cell(*row, place);
+        let read = cell::read(text, column.kind, &column.format);
+        if matches!(read, CellValue::Unreadable(_)) {
+            problems.row_warning(*row, Some(place), &sentence, || match column.kind {
+                ColumnKind::Date => fix::date(text, &column.format),
+                _ => fix::number(text, &column.format),
+            });
+        }
+    }
 }

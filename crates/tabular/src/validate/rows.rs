@@ -1,248 +1,284 @@
-//! The rules about rows: their length, outcome, price and date.
+//! The rules about rows: their length, characters, price, date and revision.
 //!
 //! Deliberately one pass per column, so that each problem names one cell and one remedy.
 
-use std::collections::HashMap;
+use chrono::NaiveDate;
 
-use super::{Context, MAX_DAYS_AHEAD, MIN_ROWS};
-use crate::cell::{
-    self, CellValue, ColumnKind, day_number, is_missing, is_open_outcome, parse_outcome,
-};
+use super::bad_rows::Sentence;
+use super::collect::Collector;
+use super::{Context, MANY_ZEROS, MAX_DAYS_AHEAD, MIN_YEAR, fix};
+use crate::cell::{self, CellValue, ColumnKind, day_number, is_missing};
 use crate::mapping::{DateSource, Field};
-use crate::problem::{Collector, Problem};
-use crate::sheet::Sheet;
 
-/// Marks the rows that have as many cells as the header.
-pub(super) fn even(context: &Context<'_>, problems: &mut Collector) -> Vec<bool> {
+/// Largest price in hundredths: beyond it, rounding could leave the range of 64 bits.
+const MAX_MINOR: f64 = 9.2e18;
+
+/// Rows must have as many cells as the header.
+pub(super) fn check_shape(context: &Context<'_>, problems: &mut Collector<'_>) {
     let sheet = context.sheet;
-    let mut usable = vec![true; sheet.row_count()];
     for uneven in &sheet.uneven {
-        if let Some(index) = sheet.index_of(uneven.row) {
-            usable[index] = false;
-        }
-        let message = format!(
-            "row {} has {} cells, the header has {}",
-            uneven.row, uneven.found, uneven.expected
+        let Some(row) = sheet.index_of(uneven.row) else {
+            continue;
+        };
+        let sentence = Sentence::new(
+            "row_shape",
+            format!(
+                "the row has {} cells, the header has {}",
+                uneven.found, uneven.expected
+            ),
+            format!(
+                "look for a missing or surplus \"{}\", and put cells that contain it into quotation marks",
+                sheet.delimiter().escape_default()
+            ),
         );
-        let advice = format!(
-            "look for a missing or surplus \"{}\", and put cells that contain it into quotation marks",
-            sheet.delimiter.escape_default()
-        );
-        problems.add(Problem::error("row_shape", message, advice).at(uneven.row, ""));
-    }
-    usable
-}
-
-/// Outcomes row by row; what stands at rows that are not usable means nothing.
-pub(super) struct Decided {
-    pub(super) won: Vec<bool>,
-    pub(super) open: u32,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Word {
-    Won,
-    Lost,
-    Open,
-    Missing,
-    Unknown,
-}
-
-fn word(text: &str) -> Word {
-    match parse_outcome(text) {
-        Some(true) => Word::Won,
-        Some(false) => Word::Lost,
-        None if is_open_outcome(text) => Word::Open,
-        None if is_missing(text) => Word::Missing,
-        None => Word::Unknown,
+        problems.row_error(row, None, sentence, || None);
     }
 }
 
-/// Reads the outcomes.
-pub(super) fn outcomes(
-    context: &Context<'_>,
-    usable: &mut [bool],
-    problems: &mut Collector,
-) -> Decided {
-    let sheet = context.sheet;
-    let column = context.mapping.column_of(Field::Outcome);
-    let header = column.map_or("", |column| context.header(column));
-    let mut known: HashMap<&str, Word> = HashMap::new();
-    let mut found: Vec<(&str, u64)> = Vec::new();
-    let (mut won_rows, mut lost_rows, mut open, mut unknown) = (0u64, 0u64, 0u32, 0u64);
-    let mut won = vec![false; sheet.row_count()];
-    for row in 0..sheet.row_count() {
-        let text = column.map_or("", |column| sheet.cell(row, column).trim());
-        let word = *known.entry(text).or_insert_with(|| {
-            found.push((text, 0));
-            word(text)
-        });
-        if let Some((_, count)) = found.iter_mut().take(50).find(|(known, _)| *known == text) {
-            *count += 1;
-        }
-        match word {
-            Word::Won => {
-                won[row] = true;
-                won_rows += 1;
-            }
-            Word::Lost => lost_rows += 1,
-            Word::Open => open += 1,
-            Word::Unknown => unknown += 1,
-            Word::Missing => {
-                let message = "the outcome is missing".to_owned();
-                let advice = "write won, lost or open, or leave the row out".to_owned();
-                let problem = Problem::error("outcome_known", message, advice);
-                problems.add(problem.at(context.file_row(row), header).with_value(text));
-            }
-        }
-        usable[row] &= matches!(word, Word::Won | Word::Lost);
-    }
-    judge_outcomes(
-        header,
-        &found,
-        [won_rows, lost_rows, u64::from(open), unknown],
-        problems,
+/// Cells must hold text that can be seen.
+pub(super) fn check_characters(context: &Context<'_>, problems: &mut Collector<'_>) {
+    let damaged = Sentence::new(
+        "cell_damaged",
+        "the cell holds the sign for an unreadable character",
+        "save the file in UTF-8 and upload it again if the text matters",
     );
-    Decided { won, open }
-}
-
-/// The rules about all outcomes together; counts are won, lost, open and unknown rows.
-fn judge_outcomes(
-    header: &str,
-    found: &[(&str, u64)],
-    [won, lost, open, unknown]: [u64; 4],
-    problems: &mut Collector,
-) {
-    if unknown > 0 {
-        let shown = found.iter().filter(|(text, _)| !is_missing(text)).take(10);
-        let list: Vec<String> = shown
-            .map(|(text, count)| format!("\"{text}\" ({count})"))
-            .collect();
-        let first = found.iter().find(|(text, _)| word(text) == Word::Unknown);
-        let message = format!(
-            "the outcome must say won or lost, but {unknown} rows say something else; found are {}",
-            list.join(", ")
-        );
-        let advice = "write won or lost (or yes/no, 1/0), and open for quotes that are not decided, or choose another column: --map outcome=COLUMN".to_owned();
-        let problem = Problem::error("outcome_two_values", message, advice).at(0, header);
-        problems.add_counted(
-            problem.with_value(first.map_or("", |(text, _)| text)),
-            unknown,
-        );
-    }
-    if open > 0 {
-        let message = format!("{open} rows are not decided yet and are left out");
-        let advice = "import the file again once they are decided".to_owned();
-        let problem = Problem::warning("outcome_open", message, advice).at(0, header);
-        problems.add_counted(problem, open);
-    }
-    if unknown == 0 && (won == 0 || lost == 0) {
-        let message = format!("{won} quotes are won and {lost} lost; both kinds are needed");
-        let advice =
-            "add the quotes of the other kind, or choose another column: --map outcome=COLUMN"
-                .to_owned();
-        problems.add(Problem::error("both_classes", message, advice).at(0, header));
-    }
-}
-
-/// Reads the prices; NaN where there is none.
-pub(super) fn prices(
-    context: &Context<'_>,
-    usable: &mut [bool],
-    problems: &mut Collector,
-) -> Vec<f64> {
-    let sheet = context.sheet;
-    let mut prices = vec![f64::NAN; sheet.row_count()];
-    let Some(column) = context.mapping.column_of(Field::Price) else {
-        usable.fill(false);
-        return prices;
-    };
-    let header = context.header(column);
-    let (_, format) = context.reading(column);
-    let (mut zeros, mut first_zero) = (0u64, 0);
-    for row in 0..sheet.row_count() {
-        let text = sheet.cell(row, column);
-        let at = context.file_row(row);
-        let (rule, message) = match cell::read(text, ColumnKind::Number, &format) {
-            CellValue::Number(price) if price >= 0.0 => {
-                prices[row] = price;
-                if price == 0.0 {
-                    first_zero = if zeros == 0 { at } else { first_zero };
-                    zeros += 1;
-                }
+    let columns = context.sheet.columns.iter().zip(&context.mapping.columns);
+    for (place, (column, mapped)) in columns.enumerate() {
+        // Personal data must not be repeated in a report.
+        if matches!(mapped.field, Field::Ignored | Field::Personal) {
+            continue;
+        }
+        for (row, text) in column.iter().enumerate() {
+            if text.is_ascii() && !text.bytes().any(|b| b < b' ' || b == 0x7f) {
                 continue;
             }
-            CellValue::Number(_) => ("price_positive", "the price is below zero"),
-            CellValue::Missing => ("price_number", "the price is missing"),
-            _ => ("price_number", "the price is not a number"),
-        };
-        usable[row] = false;
-        let advice = "correct the price or leave the row out".to_owned();
-        let problem = Problem::error(rule, message.to_owned(), advice);
-        problems.add(problem.at(at, header).with_value(text));
+            if text.contains(fix::is_strange) {
+                let sentence = Sentence::new(
+                    "cell_strange",
+                    "the cell holds control characters, which no text has",
+                    "delete the characters, or export the file again",
+                );
+                problems.row_error(row, Some(place), sentence, || fix::visible(text));
+            } else if text.contains('\u{fffd}') {
+                problems.row_warning(row, Some(place), &damaged, || None);
+            }
+        }
     }
-    if zeros > 0 {
-        let message = format!("{zeros} prices are zero, the first in row {first_zero}");
-        let advice = "correct them where zero means unknown; they are used as they are".to_owned();
-        let problem = Problem::warning("price_positive", message, advice).at(0, header);
-        problems.add_counted(problem.with_value("0"), zeros);
+}
+
+/// Reads the prices; NaN at rows that are bad for it.
+pub(super) fn prices(context: &Context<'_>, problems: &mut Collector<'_>) -> Vec<f64> {
+    let sheet = context.sheet;
+    let place = context.mapping.column_of(Field::Price);
+    let Some((place, column)) = place.and_then(|at| Some((at, sheet.columns.get(at)?))) else {
+        let message = "no column holds the price".to_owned();
+        let advice = "say which: --map price=COLUMN".to_owned();
+        problems.add(crate::Problem::error("price_mapped", message, advice));
+        return vec![f64::NAN; sheet.row_count()];
+    };
+    let (_, format) = context.reading(place);
+    let mut prices = column.map(|text| match cell::read(text, ColumnKind::Number, &format) {
+        CellValue::Number(price) => price,
+        _ => f64::NAN,
+    });
+    let zeros_allowed = zeros_are_values(&prices);
+    if zeros_allowed && !context.rules.allow_any_price {
+        warn_of_zeros(context.header(place), &prices, problems);
+    }
+    for (row, price) in prices.iter_mut().enumerate() {
+        let storable = (*price * 100.0).round().abs() <= MAX_MINOR;
+        let allowed = context.rules.allow_any_price || (zeros_allowed && *price == 0.0);
+        if storable && (*price > 0.0 || allowed) {
+            continue;
+        }
+        let text = column.get(row);
+        let sentence = if price.is_nan()
+            && matches!(
+                cell::read(text, ColumnKind::Number, &format),
+                CellValue::Missing
+            ) {
+            Sentence::new(
+                "price_number",
+                "the price is missing",
+                "fill in the price or leave the row out",
+            )
+        } else if price.is_nan() {
+            Sentence::new(
+                "price_number",
+                "the price is not a number",
+                "correct the price or leave the row out",
+            )
+        } else if !storable {
+            Sentence::new(
+                "price_range",
+                "the price is larger than can be kept",
+                "correct the price or leave the row out",
+            )
+        } else {
+            Sentence::new(
+                "price_positive",
+                if *price < 0.0 {
+                    "the price is below zero"
+                } else {
+                    "the price is zero"
+                },
+                "correct the price or leave the row out; where such prices are meant: --allow-any-price",
+            )
+        };
+        let unread = price.is_nan();
+        *price = f64::NAN;
+        problems.row_error(row, Some(place), sentence, || {
+            if unread {
+                fix::number(text, &format)
+            } else {
+                None
+            }
+        });
     }
     prices
 }
 
+/// Whether so many prices are zero that they are values of the column and no slips.
+fn zeros_are_values(prices: &[f64]) -> bool {
+    let zeros = prices.iter().filter(|price| **price == 0.0).count();
+    zeros >= MANY_ZEROS && zeros * 1000 >= prices.len()
+}
+
+fn warn_of_zeros(header: &str, prices: &[f64], problems: &mut Collector<'_>) {
+    let zeros = prices.iter().filter(|price| **price == 0.0).count();
+    let message = format!(
+        "{zeros} of {} prices are zero: so many are taken for values of the column, and learnt from",
+        prices.len()
+    );
+    let advice = "nothing, where zero is meant; where it stands for a price that is not known, empty these cells";
+    let problem = crate::Problem::warning("price_positive", message, advice.to_owned());
+    problems.add_counted(problem.at(0, header).with_value("0"), zeros as u64);
+}
+
 /// Reads the dates in days since 1970-01-01; `None` where they come from the import.
-pub(super) fn dates(
-    context: &Context<'_>,
-    usable: &mut [bool],
-    problems: &mut Collector,
-) -> Option<Vec<i32>> {
-    let DateSource::Column(column) = context.mapping.date else {
+pub(super) fn dates(context: &Context<'_>, problems: &mut Collector<'_>) -> Option<Vec<i32>> {
+    let DateSource::Column(place) = context.mapping.date else {
         return None;
     };
-    let header = context.header(column);
-    let (_, format) = context.reading(column);
-    let latest = day_number(context.today).saturating_add(MAX_DAYS_AHEAD);
-    let mut days = vec![0; context.sheet.row_count()];
-    for (row, day) in days.iter_mut().enumerate() {
-        let text = context.sheet.cell(row, column);
-        let (rule, message, advice) = match cell::read(text, ColumnKind::Date, &format) {
-            CellValue::Day(found) if found <= latest => {
-                *day = found;
-                continue;
-            }
-            CellValue::Day(_) => (
+    let column = context.sheet.columns.get(place)?;
+    let (_, format) = context.reading(place);
+    let latest = day_number(context.rules.today).saturating_add(MAX_DAYS_AHEAD);
+    let earliest = NaiveDate::from_ymd_opt(MIN_YEAR, 1, 1).map_or(i32::MIN, day_number);
+    let read = column.map(|text| match cell::read(text, ColumnKind::Date, &format) {
+        CellValue::Day(day) => Ok(day),
+        CellValue::Missing => Err(true),
+        _ => Err(false),
+    });
+    let mut days = Vec::with_capacity(read.len());
+    for (row, day) in read.into_iter().enumerate() {
+        days.push(day.unwrap_or(0));
+        let text = column.get(row);
+        let sentence = match day {
+            Ok(day) if day > latest => Sentence::new(
                 "date_not_future",
-                "the date lies more than a year ahead".to_owned(),
-                "correct the date or leave the row out".to_owned(),
+                "the date lies more than a year ahead",
+                "correct the date or leave the row out",
             ),
-            CellValue::Missing => (
+            Ok(day) if day < earliest => Sentence::new(
+                "date_not_old",
+                format!("the date lies before {MIN_YEAR}"),
+                "correct the date or leave the row out",
+            ),
+            Ok(_) => continue,
+            Err(true) => Sentence::new(
                 "date_valid",
-                "the date is missing".to_owned(),
-                "fill in the date or leave the row out".to_owned(),
+                "the date is missing",
+                "fill in the date or leave the row out",
             ),
-            _ => (
+            Err(false) => Sentence::new(
                 "date_valid",
                 format!("this is no date in the order {}", format.date_order()),
                 format!(
-                    "write it as YYYY-MM-DD, or state another order: --map date=\"{header}:DMY\" (or MDY, YMD)"
+                    "write it as YYYY-MM-DD, or state another order: --map date=\"{}:DMY\" (or MDY, YMD)",
+                    context.header(place)
                 ),
             ),
         };
-        usable[row] = false;
-        let problem = Problem::error(rule, message, advice);
-        problems.add(problem.at(context.file_row(row), header).with_value(text));
+        problems.row_error(row, Some(place), sentence, || {
+            if day.is_err() {
+                fix::date(text, &format)
+            } else {
+                None
+            }
+        });
     }
     Some(days)
 }
 
-/// Enough rows must be left.
-pub(super) fn minimum(kept: usize, sheet: &Sheet, problems: &mut Collector) {
-    if kept < MIN_ROWS {
-        let message = format!(
-            "{kept} of {} rows can be used, and at least {MIN_ROWS} are needed",
-            sheet.row_count()
+/// Reads the numbers of revisions; `None` without such a column.
+pub(super) fn revisions(context: &Context<'_>, problems: &mut Collector<'_>) -> Option<Vec<u32>> {
+    let place = context.mapping.column_of(Field::Revision)?;
+    let column = context.sheet.columns.get(place)?;
+    let read = column.map(revision);
+    for (row, _) in read
+        .iter()
+        .enumerate()
+        .filter(|(_, number)| number.is_none())
+    {
+        let sentence = Sentence::new(
+            "revision_number",
+            "this numbers no revision",
+            "write revisions as 1, 2, 3 or A, B, C, or leave the cell empty",
         );
-        let advice = "add older quotes, or correct the rows that cannot be used".to_owned();
-        problems.add(Problem::error("rows_minimum", message, advice));
+        problems.row_error(row, Some(place), sentence, || None);
+    }
+    Some(read.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// The number of a revision such as `2`, `v2`, `Rev. 02`, `2.0` or `B`; 0 for an empty text, `None`
+/// for any other.
+pub fn revision(text: &str) -> Option<u32> {
+    let text = text.trim();
+    if is_missing(text) {
+        return Some(0);
+    }
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    let word = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = text.get(word.len()..).unwrap_or_default();
+    if !digits.is_empty() {
+        let named = word
+            .chars()
+            .all(|c| c.is_alphabetic() || " .-_#".contains(c));
+        return digits.parse().ok().filter(|_| named);
+    }
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter), None) if letter.is_ascii_alphabetic() => {
+            Some(u32::from(letter.to_ascii_uppercase()) - u32::from('A') + 1)
+        }
+        _ => None,
+    }
+}
+
+/// Warns of quotes that end before they begin.
+pub(super) fn check_valid_until(
+    context: &Context<'_>,
+    dates: Option<&[i32]>,
+    kept: &[usize],
+    problems: &mut Collector<'_>,
+) {
+    let place = context.mapping.column_of(Field::ValidUntil);
+    let (Some(place), Some(dates)) = (place, dates) else {
+        return;
+    };
+    let (ColumnKind::Date, format) = context.reading(place) else {
+        return;
+    };
+    let sentence = Sentence::new(
+        "valid_until_order",
+        "the quote ends before its own date",
+        "correct one of the two dates",
+    );
+    for row in kept {
+        let until = cell::read(context.sheet.cell(*row, place), ColumnKind::Date, &format);
+        let date = dates.get(*row).copied().unwrap_or(i32::MIN);
+        if matches!(until, CellValue::Day(until) if until < date) {
+            problems.row_warning(*row, Some(place), &sentence, || None);
+        }
     }
 }

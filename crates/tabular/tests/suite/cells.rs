@@ -154,12 +154,12 @@ fn outcomes_and_missing() {
 
 #[test]
 fn cells_are_read_by_kind_and_format() {
-    let format = CellFormat::from_parts(",", "DMY").unwrap();
+    let format = CellFormat::from_parts(",", "DMY", &[], &[]).unwrap();
     assert_eq!(
         (format.decimal_separator(), format.date_order()),
         (",", "DMY")
     );
-    assert_eq!(CellFormat::from_parts(";", ""), None);
+    assert_eq!(CellFormat::from_parts(";", "", &[], &[]), None);
     let read = |text, kind| cell::read(text, kind, &format);
     assert_eq!(
         read(" None ", ColumnKind::Category),

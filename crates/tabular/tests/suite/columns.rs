@@ -118,7 +118,7 @@ fn a_plain_history_needs_no_help() {
         ("outcome", Field::Outcome),
         ("price", Field::Price),
         ("date", Field::Date),
-        ("region", Field::Feature),
+        ("region", Field::Region),
         ("cost", Field::Cost),
     ];
     assert_eq!(fields(&mapping), expected);
@@ -156,7 +156,7 @@ fn names_of_five_languages() {
             Field::Outcome,
             Field::Price,
             Field::Date,
-            Field::Feature,
+            Field::Region,
             Field::Cost,
         ];
         assert_eq!(fields, expected, "{header}");
@@ -234,7 +234,7 @@ fn missing_fields_come_with_candidates() {
     let text = text
         .replace("won", "x")
         .replace("lost", "y")
-        .replace("2023-", "3-");
+        .replace("2023-", "3000-");
     let sheet = sheet(&text);
     let problems = try_map(&sheet, &profile(&sheet), &[], &[]).unwrap_err();
     let rules: Vec<_> = problems.iter().map(|p| p.rule).collect();

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use chrono::NaiveDate;
-use tabular::{Field, Limits, Mapping, Profile, Report, Sheet, Validated};
+use tabular::{Field, Mapping, Profile, Report, Sheet, Validated};
 
 /// The day the tests take for today.
 pub fn today() -> NaiveDate {
@@ -18,6 +18,12 @@ pub fn history(rows: usize) -> String {
         text.push_str(&row(i, &(100 + i * 7 % 50).to_string(), &day(i)));
     }
     text
+}
+
+/// As [`history`], with prices that have a decimal point.
+pub fn with_decimals(rows: usize) -> String {
+    let prices = (0..rows).map(|i| row(i, &format!("{}.5", 100 + i * 7 % 50), &day(i)));
+    history(0) + &prices.collect::<String>()
 }
 
 /// A row of [`history`] with another price and date.
@@ -37,7 +43,7 @@ pub fn day(i: usize) -> String {
 
 /// Reads a text that must be readable.
 pub fn sheet(text: &str) -> Sheet {
-    tabular::read(text.as_bytes(), &Limits::default()).unwrap()
+    tabular::read(&text.as_bytes(), &tabular::ReadOptions::default()).unwrap()
 }
 
 /// Profiles and maps; the mapping must succeed.
@@ -56,18 +62,33 @@ pub fn try_map(
 ) -> Result<Mapping, Vec<tabular::Problem>> {
     let given: Vec<_> = given.iter().map(|(f, n)| (*f, (*n).to_owned())).collect();
     let ignored: Vec<_> = ignored.iter().map(|n| (*n).to_owned()).collect();
-    tabular::map(sheet, profiles, &given, &ignored)
+    let stated = tabular::Stated {
+        fields: given,
+        ignored,
+        ..Default::default()
+    };
+    tabular::map(sheet, profiles, &stated)
 }
 
 /// All the way through.
 pub fn import(text: &str, given: &[(Field, &str)], ignored: &[&str]) -> Validated {
     let sheet = sheet(text);
     let (profiles, mapping) = mapped(&sheet, given, ignored);
-    tabular::validate(&sheet, &mapping, &profiles, today())
+    tabular::validate(&sheet, &mapping, &profiles, &rules())
 }
 
 /// How often a rule was broken.
 pub fn total(report: &Report, rule: &str) -> u64 {
     let found = report.totals.iter().find(|(name, _)| *name == rule);
     found.map_or(0, |(_, count)| *count)
+}
+
+/// The usual rules on the usual day.
+pub fn rules() -> tabular::Rules {
+    tabular::Rules {
+        today: today(),
+        leave_bad_rows_aside: false,
+        allow_any_price: false,
+        joins_history: false,
+    }
 }

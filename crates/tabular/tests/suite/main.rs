@@ -5,6 +5,15 @@
 mod cells;
 mod columns;
 mod common;
+mod derive;
+mod meaning;
+mod names;
 mod reading;
+mod reading_dialects;
+mod reading_files;
 mod real;
 mod rules;
+mod validate_errors_file;
+mod validate_leaks;
+mod validate_preview;
+mod validate_quarantine;

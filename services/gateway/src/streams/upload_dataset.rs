@@ -4,22 +4,20 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use platform::blobs::BlobWriter;
 use proto::{
     access::Method,
-    common::BlobRef,
     ingestion::{
-        RegisterUploadRequest, UploadDatasetRequest, UploadDatasetResponse, UploadHeader,
-        ingestion_nats::Client, upload_dataset_request::Part,
+        RegisterUploadRequest, UploadDatasetRequest, UploadDatasetResponse, ingestion_nats::Client,
     },
     rpc::Context,
 };
-use tonic::{Request, Response, Status, Streaming, server::ClientStreamingService};
+use tonic::{Code, Request, Response, Status, Streaming, server::ClientStreamingService};
 
+use super::receive::{Received, for_reading, receive, remove};
 use crate::rpc::Gateway;
 
-/// Largest file that is taken, in bytes.
-const FILE_LIMIT: i64 = 256 * 1024 * 1024;
+/// Purpose of the blobs; ingestion keeps and removes them.
+const PURPOSE: &str = "upload";
 
 /// Takes one upload.
 #[derive(Debug)]
@@ -52,74 +50,39 @@ async fn upload(
     context: &Context,
     mut parts: Streaming<UploadDatasetRequest>,
 ) -> Result<UploadDatasetResponse, Status> {
-    let header = read_header(&mut parts).await?;
     let tenant = context.caller()?.tenant_id;
-    let mut writer = gateway.kit.blobs.writer(tenant, "upload").await?;
-    let blob = match write_chunks(&mut writer, &mut parts).await {
-        Ok(()) => writer.finish().await?,
-        Err(status) => {
-            writer.abort().await;
-            return Err(status);
-        }
-    };
-    register(gateway, context, header, blob).await
-}
-
-async fn read_header(parts: &mut Streaming<UploadDatasetRequest>) -> Result<UploadHeader, Status> {
-    match parts.message().await?.and_then(|message| message.part) {
-        Some(Part::Header(header)) => Ok(header),
-        _ => Err(Status::invalid_argument(
-            "send the upload's header in the first message, then the content in chunks",
-        )),
-    }
-}
-
-async fn write_chunks(
-    writer: &mut BlobWriter,
-    parts: &mut Streaming<UploadDatasetRequest>,
-) -> Result<(), Status> {
-    while let Some(message) = parts.message().await? {
-        let Some(Part::Chunk(chunk)) = message.part else {
-            return Err(Status::invalid_argument(
-                "send the header once and then only chunks",
-            ));
-        };
-        writer.write(&chunk).await?;
-        if writer.size_bytes() > FILE_LIMIT {
-            return Err(Status::invalid_argument(format!(
-                "the file is larger than {} MiB: split it",
-                FILE_LIMIT / (1024 * 1024)
-            )));
-        }
-    }
-    Ok(())
+    let received = receive(&gateway.kit, tenant, PURPOSE, &mut parts).await?;
+    register(gateway, context, received).await
 }
 
 async fn register(
     gateway: &Gateway,
     context: &Context,
-    header: UploadHeader,
-    blob: BlobRef,
+    received: Received,
 ) -> Result<UploadDatasetResponse, Status> {
+    let tenant = context.caller()?.tenant_id;
+    let Received { header, blob } = received;
     let request = RegisterUploadRequest {
         header: Some(header),
         blob: Some(blob.clone()),
     };
-    let tenant = context.caller()?.tenant_id;
     let ingestion = Client(gateway.kit.transport.clone());
-    match ingestion.register_upload(context, request).await {
+    match ingestion
+        .register_upload(&for_reading(context), request)
+        .await
+    {
         Ok(answer) => Ok(UploadDatasetResponse {
             id: answer.id,
             dataset: answer.dataset,
             report: answer.report,
+            import: answer.import,
+            already_imported: answer.already_imported,
         }),
         Err(status) => {
             // Where ingestion never saw it nobody else will remove it; where it may still be at work
             // the blob is its own.
-            if status.code() == tonic::Code::Unavailable
-                && let Err(error) = gateway.kit.blobs.delete(tenant, &blob).await
-            {
-                tracing::warn!(%error, "an upload that nobody took over is left behind");
+            if status.code() == Code::Unavailable {
+                remove(&gateway.kit, tenant, &blob).await;
             }
             Err(status)
         }

@@ -2,17 +2,36 @@
 
 use proto::ingestion as pb;
 use serde::{Deserialize, Serialize};
-use tabular::{ColumnKind, DateSource, Field, Mapping, Profile, mapping::IMPORT_DATE};
+use tabular::{CellFormat, ColumnKind, Field};
 
 use crate::Error;
+
+/// Longest excerpt of a text that an error repeats, in characters.
+const SHOWN: usize = 80;
 
 /// What a column stands for, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meaning {
-    /// Name of the field, such as `list_price`.
-    pub field: String,
-    /// Header of the column, with the date order where one was stated; or `@import`.
-    pub column: String,
+    field: String,
+    column: String,
+}
+
+impl Meaning {
+    /// A column (`HEADER`, `HEADER:DMY` or `@import`) and what it stands for.
+    #[must_use]
+    pub fn new(field: Field, column: &str) -> Self {
+        Self {
+            field: field.as_str().to_owned(),
+            column: storable(column),
+        }
+    }
+
+    /// The same for `tabular`.
+    #[must_use]
+    pub fn stated(&self) -> (Field, String) {
+        let field = Field::parse(&self.field).unwrap_or(Field::Feature);
+        (field, self.column.clone())
+    }
 }
 
 /// A column with its meaning and profile, as it is stored.
@@ -28,100 +47,56 @@ pub struct StoredColumn {
     min: String,
     max: String,
     sum: f64,
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    mean: f64,
+    #[serde(default)]
+    missing_share: f64,
+    #[serde(default)]
+    format: String,
 }
 
-/// The meanings that a caller states, as `tabular` takes them.
+/// The meanings that a caller states.
 ///
 /// # Errors
 /// `NoField` where a mapping has no meaning.
-pub fn given(mappings: &[pb::ColumnMapping]) -> Result<Vec<(Field, String)>, Error> {
+pub fn given(mappings: &[pb::ColumnMapping]) -> Result<Vec<Meaning>, Error> {
     mappings
         .iter()
         .map(|mapping| {
             let field = field_of(mapping.field())
-                .ok_or_else(|| Error::NoField(mapping.column.chars().take(80).collect()))?;
-            Ok((field, mapping.column.clone()))
+                .ok_or_else(|| Error::NoField(shortened(&mapping.column)))?;
+            Ok(Meaning::new(field, &mapping.column))
         })
         .collect()
 }
 
-/// Every meaning of a mapping, so that the file is read alike even where guessing has changed since.
-#[must_use]
-pub fn stored(mapping: &Mapping) -> Vec<Meaning> {
-    let columns = mapping.columns.iter().map(|column| Meaning {
-        field: column.field.as_str().to_owned(),
-        column: match column.date_order {
-            Some(order) => format!("{}:{}", column.name, order.as_str()),
-            None => column.name.clone(),
-        },
-    });
-    let import = (mapping.date == DateSource::Import).then(|| Meaning {
-        field: Field::Date.as_str().to_owned(),
-        column: IMPORT_DATE.to_owned(),
-    });
-    import.into_iter().chain(columns).collect()
-}
-
-/// Stored meanings, as `tabular` takes them.
-#[must_use]
-pub fn restored(meanings: &[Meaning]) -> Vec<(Field, String)> {
-    meanings
-        .iter()
-        .map(|meaning| {
-            let field = Field::parse(&meaning.field).unwrap_or(Field::Feature);
-            (field, meaning.column.clone())
-        })
-        .collect()
-}
-
-/// A column of the report; without a mapping nothing is known of its meaning.
-#[must_use]
-pub fn column_report(
-    profile: &Profile,
-    mapped: Option<&tabular::ColumnMapping>,
-) -> pb::ColumnReport {
-    let field = mapped.map(|mapped| mapped.field);
-    let kind = match field {
-        Some(Field::Date) => ColumnKind::Date,
-        Some(field) if field.is_numeric() => ColumnKind::Number,
-        _ if mapped.is_some_and(|mapped| mapped.date_order.is_some()) => ColumnKind::Date,
-        _ => profile.kind,
-    };
-    pb::ColumnReport {
-        name: profile.name.clone(),
-        field: field.map_or(pb::TargetField::Unspecified, target_field) as i32,
-        confidence: mapped.map_or(0.0, |mapped| mapped.confidence),
-        reason: mapped
-            .map(|mapped| mapped.reason.clone())
-            .unwrap_or_default(),
-        kind: column_kind(kind) as i32,
-        missing: profile.missing,
-        distinct: profile.distinct,
-        min: profile.min.clone(),
-        max: profile.max.clone(),
-        // JSON, in which this is kept, has no infinity.
-        sum: if profile.sum.is_finite() {
-            profile.sum
-        } else {
-            0.0
-        },
-    }
-}
-
-/// The report's columns, to be stored.
+/// The report's columns, to be stored. Of personal columns no value is kept.
 #[must_use]
 pub fn store_columns(columns: &[pb::ColumnReport]) -> Vec<StoredColumn> {
-    let column = |column: &pb::ColumnReport| StoredColumn {
-        name: storable(&column.name),
-        field: column.field().as_str_name().to_owned(),
-        confidence: column.confidence,
-        reason: storable(&column.reason),
-        kind: column.kind().as_str_name().to_owned(),
-        missing: column.missing,
-        distinct: column.distinct,
-        min: storable(&column.min),
-        max: storable(&column.max),
-        sum: column.sum,
+    let column = |column: &pb::ColumnReport| {
+        let personal = column.field() == pb::TargetField::Personal;
+        let value = |text: &str| match personal {
+            true => String::new(),
+            false => storable(text),
+        };
+        StoredColumn {
+            name: storable(&column.name),
+            field: column.field().as_str_name().to_owned(),
+            confidence: column.confidence,
+            reason: storable(&column.reason),
+            kind: column.kind().as_str_name().to_owned(),
+            missing: column.missing,
+            distinct: column.distinct,
+            min: value(&column.min),
+            max: value(&column.max),
+            sum: if personal { 0.0 } else { column.sum },
+            r#type: column.r#type.clone(),
+            mean: if personal { 0.0 } else { column.mean },
+            missing_share: column.missing_share,
+            format: storable(&column.format),
+        }
     };
     columns.iter().map(column).collect()
 }
@@ -140,6 +115,11 @@ pub fn restore_columns(columns: Vec<StoredColumn>) -> Vec<pb::ColumnReport> {
         min: column.min,
         max: column.max,
         sum: column.sum,
+        r#type: column.r#type,
+        mean: column.mean,
+        missing_share: column.missing_share,
+        format: column.format,
+        ..pb::ColumnReport::default()
     };
     columns.into_iter().map(column).collect()
 }
@@ -148,6 +128,12 @@ pub fn restore_columns(columns: Vec<StoredColumn>) -> Vec<pb::ColumnReport> {
 #[must_use]
 pub fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+/// As much of a text as an error repeats.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 /// A field in the contract.
@@ -161,7 +147,16 @@ pub fn target_field(field: Field) -> pb::TargetField {
         Field::ListPrice => pb::TargetField::ListPrice,
         Field::Discount => pb::TargetField::Discount,
         Field::Quantity => pb::TargetField::Quantity,
+        Field::Currency => pb::TargetField::Currency,
+        Field::Customer => pb::TargetField::Customer,
+        Field::Product => pb::TargetField::Product,
+        Field::Region => pb::TargetField::Region,
+        Field::Owner => pb::TargetField::Owner,
+        Field::Segment => pb::TargetField::Segment,
         Field::QuoteId => pb::TargetField::QuoteId,
+        Field::Revision => pb::TargetField::Revision,
+        Field::ValidUntil => pb::TargetField::ValidUntil,
+        Field::Personal => pb::TargetField::Personal,
         Field::Group => pb::TargetField::Group,
         Field::Feature => pb::TargetField::Feature,
         Field::Ignored => pb::TargetField::Ignored,
@@ -178,6 +173,19 @@ pub fn column_kind(kind: ColumnKind) -> pb::ColumnKind {
     }
 }
 
+/// How the text of a column is read, in the contract.
+#[must_use]
+pub fn cell_format(format: &CellFormat) -> pb::CellFormat {
+    pb::CellFormat {
+        decimal_separator: format.decimal_separator().to_owned(),
+        date_order: format.date_order().to_owned(),
+        missing_words: format.missing.clone(),
+        present_words: format.present.clone(),
+        short_years: format.short_years,
+        percent: format.percent,
+    }
+}
+
 fn field_of(field: pb::TargetField) -> Option<Field> {
     Field::ALL
         .into_iter()
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_contract_has_a_meaning() {
-        for number in 1..=11 {
+        for number in 1..=20 {
             let field = pb::TargetField::try_from(number).unwrap();
             assert_eq!(target_field(field_of(field).unwrap()), field);
         }
@@ -202,17 +210,25 @@ mod tests {
     }
 
     #[test]
-    fn columns_survive_storage() {
+    fn columns_survive_storage_and_personal_values_do_not() {
         let report = pb::ColumnReport {
             name: "Preis".to_owned(),
             field: pb::TargetField::Price as i32,
             confidence: 0.5,
             kind: pb::ColumnKind::Number as i32,
+            max: "9".to_owned(),
             sum: 12.5,
             ..Default::default()
         };
-        let stored = serde_json::to_string(&store_columns(std::slice::from_ref(&report))).unwrap();
+        let personal = pb::ColumnReport {
+            field: pb::TargetField::Personal as i32,
+            ..report.clone()
+        };
+        let columns = [report.clone(), personal];
+        let stored = serde_json::to_string(&store_columns(&columns)).unwrap();
         let read: Vec<StoredColumn> = serde_json::from_str(&stored).unwrap();
-        assert_eq!(restore_columns(read), [report]);
+        let restored = restore_columns(read);
+        assert_eq!(restored[0], report);
+        assert_eq!((restored[1].max.as_str(), restored[1].sum), ("", 0.0));
     }
 }

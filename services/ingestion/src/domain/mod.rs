@@ -1,10 +1,18 @@
 //! The rules of quote histories, and the way between files, rows and the contract. Deliberately no
 //! I/O: bytes, names and dates come in, values go out.
 
+pub mod content;
 pub mod inspect;
+pub mod json;
 pub mod meaning;
+pub mod plan;
+pub mod quarantine;
+pub mod query;
+pub mod reading;
+pub mod report;
 pub mod rows;
 pub mod snapshot;
+pub mod stored;
 
 use chrono::{Days, NaiveDate};
 
@@ -20,6 +28,8 @@ pub enum State {
     Ready,
     /// The import failed.
     Failed,
+    /// Every import was undone.
+    Empty,
 }
 
 impl State {
@@ -30,6 +40,7 @@ impl State {
             Self::Importing => "importing",
             Self::Ready => "ready",
             Self::Failed => "failed",
+            Self::Empty => "empty",
         }
     }
 
@@ -39,6 +50,7 @@ impl State {
         match text {
             "ready" => Self::Ready,
             "failed" => Self::Failed,
+            "empty" => Self::Empty,
             _ => Self::Importing,
         }
     }

@@ -1,75 +1,192 @@
-//! From the usable rows to what training reads, and to wins over time. Deliberately nothing of how
-//! it is learned from.
+//! From the rows of a dataset to what training reads, and to wins over time. Deliberately nothing of
+//! how it is learned from.
 
 use std::collections::BTreeMap;
 
 use chrono::Datelike as _;
+use prost::Message as _;
 use proto::ingestion as pb;
-use tabular::{Frame, FrameColumn, Values};
+use tabular::{
+    FrameColumn, Outcome, Values,
+    derive::{DerivedFeature, FEATURES, History},
+    frame::MISSING_CODE,
+};
 
-use super::{date_of, meaning};
+use super::{content::Rows, date_of, meaning};
 
 /// Stands for a missing day in a snapshot.
 const MISSING_DAY: i32 = i32::MIN;
 
-/// The snapshot of a dataset.
-#[must_use]
-pub fn snapshot(frame: &Frame) -> pb::Snapshot {
-    pb::Snapshot {
-        row_count: u32::try_from(frame.len()).unwrap_or(u32::MAX),
-        outcomes: frame.outcomes.clone(),
-        dates: frame.dates.clone().unwrap_or_default(),
-        groups: frame.groups.clone().unwrap_or_default(),
-        columns: frame.columns.iter().map(column).collect(),
+/// Features that the learning core derives from the date by itself.
+const FROM_THE_DATE: [DerivedFeature; 3] = [
+    DerivedFeature::Month,
+    DerivedFeature::Quarter,
+    DerivedFeature::Weekday,
+];
+
+/// Usual prices, against which the learning core measures a price.
+const REFERENCES: [DerivedFeature; 2] = [
+    DerivedFeature::CustomerUsualPrice,
+    DerivedFeature::ProductUsualPrice,
+];
+
+/// Writes the snapshot of the decided ones among these rows, piece by piece: pieces behind each other
+/// are one message. What changes with the price is left to the learning core, so that it can ask
+/// what another price would do.
+pub fn write_snapshot<E>(
+    content: &impl Rows,
+    rows: &[usize],
+    history: &History,
+    mut send: impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let frame = content.frame();
+    let rows: Vec<usize> = decided(content, rows).collect();
+    let pick = |values: &Vec<i32>| rows.iter().map(|row| values[*row]).collect();
+    let head = pb::Snapshot {
+        row_count: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+        outcomes: rows
+            .iter()
+            .map(|row| frame.outcomes[*row] == Outcome::Won)
+            .collect(),
+        dates: frame.dates.as_ref().map(pick).unwrap_or_default(),
+        groups: match &frame.groups {
+            Some(groups) => rows.iter().map(|row| groups[*row]).collect(),
+            None => Vec::new(),
+        },
+        ..pb::Snapshot::default()
+    };
+    send(head.encode_to_vec())?;
+    for column in &frame.columns {
+        send(piece(of_file(column, &rows)))?;
     }
+    for (name, field, format) in content.names() {
+        send(piece(pb::SnapshotColumn {
+            name,
+            field: meaning::target_field(field) as i32,
+            kind: pb::ColumnKind::Category as i32,
+            format: Some(meaning::cell_format(&format)),
+            ..pb::SnapshotColumn::default()
+        }))?;
+    }
+    if frame.dates.is_none() {
+        return Ok(());
+    }
+    for column in derived(content, &rows, history) {
+        send(piece(column))?;
+    }
+    let last = pb::Snapshot {
+        history: history.to_bytes(),
+        ..pb::Snapshot::default()
+    };
+    send(last.encode_to_vec())
 }
 
-fn column(column: &FrameColumn) -> pb::SnapshotColumn {
+/// The won and lost ones of these rows.
+fn decided(content: &impl Rows, rows: &[usize]) -> impl Iterator<Item = usize> {
+    let outcomes = &content.frame().outcomes;
+    rows.iter()
+        .copied()
+        .filter(|row| outcomes[*row] != Outcome::Open)
+}
+
+fn piece(column: pb::SnapshotColumn) -> Vec<u8> {
+    let piece = pb::Snapshot {
+        columns: vec![column],
+        ..pb::Snapshot::default()
+    };
+    piece.encode_to_vec()
+}
+
+/// A column of the file.
+fn of_file(column: &FrameColumn, rows: &[usize]) -> pb::SnapshotColumn {
     let mut message = pb::SnapshotColumn {
         name: column.name.clone(),
         field: meaning::target_field(column.field) as i32,
         kind: meaning::column_kind(column.kind) as i32,
-        format: Some(pb::CellFormat {
-            decimal_separator: column.format.decimal_separator().to_owned(),
-            date_order: column.format.date_order().to_owned(),
-        }),
+        format: Some(meaning::cell_format(&column.format)),
         ..pb::SnapshotColumn::default()
     };
     match &column.values {
         // A text such as 1e999 reads as infinity, which nothing can be learned from.
         Values::Numbers(numbers) => {
-            message.numbers = numbers
-                .iter()
-                .map(|number| {
-                    if number.is_finite() {
-                        *number
-                    } else {
-                        f64::NAN
-                    }
-                })
-                .collect();
+            let finite = |number: f64| if number.is_finite() { number } else { f64::NAN };
+            message.numbers = rows.iter().map(|row| finite(numbers[*row])).collect();
         }
         Values::Codes { codes, levels } => {
-            message.codes.clone_from(codes);
-            message.levels.clone_from(levels);
+            (message.codes, message.levels) = used_levels(codes, levels, rows);
         }
         Values::Days(days) => {
-            message.days = days.iter().map(|day| day.unwrap_or(MISSING_DAY)).collect();
+            let day = |row: &usize| days[*row].unwrap_or(MISSING_DAY);
+            message.days = rows.iter().map(day).collect();
         }
     }
     message
 }
 
-/// Quotes and wins by calendar month, oldest first; empty where the file has no dates.
+/// The codes of some rows, and the levels that occur in them, in order of appearance.
+fn used_levels(codes: &[u32], levels: &[String], rows: &[usize]) -> (Vec<u32>, Vec<String>) {
+    let mut places = vec![MISSING_CODE; levels.len()];
+    let mut used = Vec::new();
+    let mut renamed = |code: u32| {
+        let (Some(place), Some(level)) = (places.get_mut(code as usize), levels.get(code as usize))
+        else {
+            return MISSING_CODE;
+        };
+        if *place == MISSING_CODE {
+            *place = u32::try_from(used.len()).unwrap_or(MISSING_CODE);
+            used.push(level.clone());
+        }
+        *place
+    };
+    let codes = rows.iter().map(|row| renamed(codes[*row])).collect();
+    (codes, used)
+}
+
+/// The features from earlier quotes that do not change with the price and that any row has.
+fn derived(content: &impl Rows, rows: &[usize], history: &History) -> Vec<pb::SnapshotColumn> {
+    let wanted: Vec<DerivedFeature> = FEATURES
+        .iter()
+        .filter(|spec| !spec.price_dependent && !FROM_THE_DATE.contains(&spec.feature))
+        .map(|spec| spec.feature)
+        .collect();
+    let mut numbers: Vec<Vec<f64>> = vec![Vec::with_capacity(rows.len()); wanted.len()];
+    for row in rows {
+        let features = history.features(&content.facts(*row));
+        for (values, feature) in numbers.iter_mut().zip(&wanted) {
+            values.push(features.get(*feature));
+        }
+    }
+    wanted
+        .into_iter()
+        .zip(numbers)
+        .filter(|(_, numbers)| numbers.iter().any(|number| number.is_finite()))
+        .map(|(feature, numbers)| pb::SnapshotColumn {
+            name: feature.spec().name.to_owned(),
+            field: if REFERENCES.contains(&feature) {
+                pb::TargetField::ReferencePrice as i32
+            } else {
+                pb::TargetField::Derived as i32
+            },
+            kind: pb::ColumnKind::Number as i32,
+            numbers,
+            ..pb::SnapshotColumn::default()
+        })
+        .collect()
+}
+
+/// Quotes and wins by calendar month, oldest first; empty where there are no dates.
 #[must_use]
-pub fn win_rates(frame: &Frame) -> Vec<pb::WinRatePeriod> {
+pub fn win_rates(content: &impl Rows, rows: &[usize]) -> Vec<pb::WinRatePeriod> {
+    let frame = content.frame();
+    let Some(dates) = &frame.dates else {
+        return Vec::new();
+    };
     let mut months: BTreeMap<(i32, u32), (u32, u32)> = BTreeMap::new();
-    let days = frame.dates.iter().flatten();
-    for (day, won) in days.zip(&frame.outcomes) {
-        let date = date_of(*day);
+    for row in decided(content, rows) {
+        let date = date_of(dates[row]);
         let (quotes, wins) = months.entry((date.year(), date.month())).or_default();
         *quotes += 1;
-        *wins += u32::from(*won);
+        *wins += u32::from(frame.outcomes[row] == Outcome::Won);
     }
     months
         .into_iter()
@@ -84,94 +201,5 @@ pub fn win_rates(frame: &Frame) -> Vec<pb::WinRatePeriod> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tabular::{CellFormat, ColumnKind, DateOrder, Decimal, Field, NumberFormat};
-
-    use super::*;
-
-    fn frame() -> Frame {
-        let format = CellFormat {
-            number: NumberFormat {
-                decimal: Decimal::Comma,
-            },
-            date: None,
-        };
-        let column = |name: &str, field, kind, format, values| FrameColumn {
-            name: name.to_owned(),
-            field,
-            kind,
-            format,
-            values,
-        };
-        Frame {
-            outcomes: vec![true, false, true],
-            // 2024-01-31, 2023-12-01, 2024-01-01
-            dates: Some(vec![19_753, 19_692, 19_723]),
-            groups: None,
-            quote_ids: None,
-            prices: vec![1.0, 2.0, 3.0],
-            rows: vec![2, 3, 4],
-            columns: vec![
-                column(
-                    "Preis",
-                    Field::Price,
-                    ColumnKind::Number,
-                    format,
-                    Values::Numbers(vec![1.0, f64::INFINITY, 3.0]),
-                ),
-                column(
-                    "Region",
-                    Field::Feature,
-                    ColumnKind::Category,
-                    format,
-                    Values::Codes {
-                        codes: vec![0, u32::MAX, 0],
-                        levels: vec!["EU".to_owned()],
-                    },
-                ),
-                column(
-                    "Sent",
-                    Field::Feature,
-                    ColumnKind::Date,
-                    CellFormat {
-                        date: Some(DateOrder::Dmy),
-                        ..format
-                    },
-                    Values::Days(vec![Some(1), None, Some(-1)]),
-                ),
-            ],
-        }
-    }
-
-    #[test]
-    fn a_snapshot_has_every_value_and_how_it_was_read() {
-        let snapshot = snapshot(&frame());
-        assert_eq!(snapshot.row_count, 3);
-        assert_eq!(snapshot.outcomes, [true, false, true]);
-        let [price, region, sent] = snapshot.columns.as_slice() else {
-            panic!("three columns");
-        };
-        assert_eq!(price.field(), pb::TargetField::Price);
-        assert!(price.numbers[1].is_nan());
-        assert_eq!(price.format.as_ref().unwrap().decimal_separator, ",");
-        assert_eq!(region.codes, [0, u32::MAX, 0]);
-        assert_eq!(region.levels, ["EU"]);
-        assert_eq!(sent.days, [1, MISSING_DAY, -1]);
-        assert_eq!(sent.format.as_ref().unwrap().date_order, "DMY");
-    }
-
-    #[test]
-    fn wins_are_counted_by_month() {
-        let periods = win_rates(&frame());
-        let told: Vec<_> = periods
-            .iter()
-            .map(|p| (p.month.as_str(), p.quote_count, p.won_count))
-            .collect();
-        assert_eq!(told, [("2023-12", 1, 0), ("2024-01", 2, 2)]);
-        let undated = Frame {
-            dates: None,
-            ..frame()
-        };
-        assert!(win_rates(&undated).is_empty());
-    }
-}
+#[path = "snapshot_tests.rs"]
+mod tests;

@@ -1,5 +1,5 @@
 //! The units of work of prediction. Answers are computed before the transaction is opened, which then
-//! holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
+//! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
 
 mod models;
 
@@ -16,7 +16,10 @@ use uuid::Uuid;
 use crate::{
     Error,
     commands::models::{Loaded, Models},
-    domain::{self, Ids, answer, fields},
+    domain::{
+        self, Ids, answer,
+        fields::{self, Past},
+    },
     store::{self, KeptRow, PredictionRow},
 };
 
@@ -52,15 +55,19 @@ impl Commands {
             .models
             .find(context, caller.tenant_id, model_id)
             .await?;
-        let (quotes, answers) = compute(Arc::clone(&model), quotes).await?;
+        let today = tabular::cell::day_number(self.kit.clock.now().date_naive());
+        let (quotes, answers) = compute(Arc::clone(&model), quotes, today).await?;
+        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
+        // Asked each time, since a model in memory does not hear that it was flagged.
+        let stale_reason = store::find_stale_reason(&mut tx, model.id).await?;
         let mut rows = Vec::with_capacity(quotes.len());
         let mut predictions = Vec::with_capacity(quotes.len());
-        for (quote, answer) in quotes.iter().zip(answers) {
+        for (quote, mut answer) in quotes.iter().zip(answers) {
+            answer.warnings.splice(0..0, answer::stale(&stale_reason));
             let (row, prediction) = self.keep(caller, model.id, quote, answer)?;
             rows.push(row);
             predictions.push(prediction);
         }
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
         store::insert_predictions(&mut tx, &rows).await?;
         let news: Vec<_> = predictions.iter().map(answer::made).collect();
         tx.publish_all(&news).await?;
@@ -138,11 +145,16 @@ impl Commands {
 async fn compute(
     model: Arc<Loaded>,
     quotes: Vec<QuoteInput>,
+    today: i32,
 ) -> Result<(Vec<QuoteInput>, Vec<Prediction>)> {
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || {
         let _entered = span.entered();
-        let answers = answer::answer(&model.model, &model.fields, &quotes)?;
+        let past = Past {
+            history: &model.history,
+            today,
+        };
+        let answers = answer::answer(&model.model, &model.fields, past, &quotes)?;
         Ok((quotes, answers))
     })
     .await

@@ -1,5 +1,5 @@
 //! The models that answer: found by id or as the champion, and kept in memory, decrypted and checked,
-//! once they were asked. Deliberately never refreshed: an artefact does not change.
+//! once they were asked. Deliberately never refreshed: artefact and history of a model do not change.
 
 use std::{
     collections::HashMap,
@@ -14,6 +14,7 @@ use proto::{
     rpc::Context,
     training::{GetModelRequest, InputSchema, ListModelsRequest, ModelState, training_nats},
 };
+use tabular::History;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub id: Uuid,
     pub model: Model,
     pub fields: Fields,
+    /// Empty where the model learned nothing from earlier quotes.
+    pub history: History,
 }
 
 /// Finds models and loads each once.
@@ -147,12 +150,25 @@ impl Models {
 
     async fn load(&self, tenant: Uuid, row: &ModelRow) -> Result<Arc<Loaded>> {
         let artefact = self.kit.blobs.get(tenant, &row.artefact()).await?;
+        let history = match row.history() {
+            Some(blob) => Some(self.kit.blobs.get(tenant, &blob).await?),
+            None => None,
+        };
         let schema = InputSchema::decode(row.input_schema.as_slice())?;
         let id = row.id;
         tokio::task::spawn_blocking(move || {
             let model = Model::from_bytes(&artefact)?;
             let fields = Fields::new(model.schema(), &schema);
-            Ok(Arc::new(Loaded { id, model, fields }))
+            let history = match history {
+                Some(bytes) => History::from_bytes(&bytes)?,
+                None => History::build(std::iter::empty()),
+            };
+            Ok(Arc::new(Loaded {
+                id,
+                model,
+                fields,
+                history,
+            }))
         })
         .await
         .map_err(|error| Error::Broken(error.to_string()))?

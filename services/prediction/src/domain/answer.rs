@@ -10,7 +10,7 @@ use crate::{
     Error,
     domain::{
         each,
-        fields::{Fields, ReadQuote},
+        fields::{Fields, Past, ReadQuote},
     },
 };
 
@@ -21,9 +21,14 @@ use crate::{
 pub fn answer(
     model: &Model,
     fields: &Fields,
+    past: Past<'_>,
     quotes: &[QuoteInput],
 ) -> Result<Vec<Prediction>, Error> {
-    let read = each(quotes, |quote| fields.read(quote))?;
+    let read = each(quotes, |quote| {
+        let mut read = fields.read(quote)?;
+        fields.derive(&mut read, &quote.quote_ref, &past);
+        Ok(read)
+    })?;
     let predicted = model.predict(&fields.table(&read))?;
     Ok(predicted
         .into_iter()
@@ -43,6 +48,12 @@ pub fn evidence_text(evidence: pb::Evidence) -> &'static str {
         pb::Evidence::Usable => "usable",
         pb::Evidence::Indicative | pb::Evidence::Unspecified => "indicative",
     }
+}
+
+/// The warning of a model that should not be trusted further; none where it may be.
+#[must_use]
+pub fn stale(reason: &str) -> Option<String> {
+    (!reason.is_empty()).then(|| format!("Do not rely on this: the model {reason}."))
 }
 
 /// The news of a prediction, without its quote.
@@ -137,6 +148,7 @@ mod tests {
         prediction::{FieldValue, field_value::Value},
         training::InputSchema,
     };
+    use tabular::History;
 
     use super::*;
 
@@ -164,6 +176,10 @@ mod tests {
         .model
     }
 
+    fn past(history: &History) -> Past<'_> {
+        Past { history, today: 0 }
+    }
+
     fn quote(price: f64) -> QuoteInput {
         let value = Some(Value::Number(price));
         QuoteInput {
@@ -176,7 +192,14 @@ mod tests {
     fn answers_keep_the_order_and_add_up() {
         let model = model();
         let fields = Fields::new(model.schema(), &InputSchema::default());
-        let told = answer(&model, &fields, &[quote(60.0), quote(140.0)]).unwrap();
+        let history = History::build(std::iter::empty());
+        let told = answer(
+            &model,
+            &fields,
+            past(&history),
+            &[quote(60.0), quote(140.0)],
+        )
+        .unwrap();
         assert!(told[0].win_probability > told[1].win_probability);
         for prediction in &told {
             assert!(prediction.win_probability_low <= prediction.win_probability);
@@ -196,7 +219,18 @@ mod tests {
     fn a_refused_quote_is_named_by_its_number() {
         let model = model();
         let fields = Fields::new(model.schema(), &InputSchema::default());
-        let refusal = answer(&model, &fields, &[quote(60.0), quote(f64::NAN)]).unwrap_err();
+        let history = History::build(std::iter::empty());
+        let quotes = [quote(60.0), quote(f64::NAN)];
+        let refusal = answer(&model, &fields, past(&history), &quotes).unwrap_err();
         assert!(refusal.to_string().starts_with("quote 2: "), "{refusal}");
+    }
+
+    #[test]
+    fn a_stale_model_is_warned_of_in_a_sentence() {
+        assert_eq!(stale(""), None);
+        assert_eq!(
+            stale("learned from an import that was taken back on 2026-11-25: train again").unwrap(),
+            "Do not rely on this: the model learned from an import that was taken back on 2026-11-25: train again."
+        );
     }
 }

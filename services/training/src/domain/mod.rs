@@ -1,9 +1,11 @@
 //! The rules of models: the states they go through, and how a stored model is told. Deliberately no
 //! I/O, and no learning: `snapshot` and `scores` only translate for the learning core.
 
+pub mod labels;
 pub mod scores;
 pub mod snapshot;
 
+use chrono::{DateTime, Utc};
 use platform::wire::timestamp;
 use prost::Message as _;
 use proto::training::{Model, ModelState};
@@ -74,6 +76,15 @@ impl State {
     }
 }
 
+/// Why a model should not be trusted further, one of whose imports was taken back at a time.
+#[must_use]
+pub fn stale_reason(undone_at: DateTime<Utc>) -> String {
+    format!(
+        "learned from an import that was taken back on {}: train again",
+        undone_at.format("%Y-%m-%d")
+    )
+}
+
 /// A stored model as it is told.
 ///
 /// # Errors
@@ -94,6 +105,12 @@ pub(crate) fn model_message(row: &ModelRow) -> Result<Model, Error> {
         created_at: Some(timestamp(row.created_at)),
         created_by: row.created_by.to_string(),
         finished_at: row.finished_at.map(timestamp),
+        import_ids: row.import_ids.iter().map(Uuid::to_string).collect(),
+        // A failed one answers nothing that could mislead.
+        stale_reason: match (row.stale_at, State::of(&row.state)) {
+            (Some(stale_at), state) if state != State::Failed => stale_reason(stale_at),
+            _ => String::new(),
+        },
         ..learned
     })
 }
@@ -116,5 +133,32 @@ mod tests {
         let refusal = State::Training.require_ready(id).unwrap_err().to_string();
         assert!(refusal.contains("\"training\""), "{refusal}");
         assert!(refusal.contains("wait"), "{refusal}");
+    }
+
+    #[test]
+    fn only_models_that_may_answer_are_called_stale() {
+        let row = |state: State| ModelRow {
+            id: Uuid::nil(),
+            dataset_id: Uuid::nil(),
+            seed: 0,
+            state: state.text().to_owned(),
+            stage: String::new(),
+            progress: 0.0,
+            problem: String::new(),
+            created_at: DateTime::UNIX_EPOCH,
+            created_by: Uuid::nil(),
+            finished_at: None,
+            learned: None,
+            champion: false,
+            import_ids: vec![Uuid::max()],
+            stale_at: Some(DateTime::UNIX_EPOCH),
+        };
+        let told = |state| model_message(&row(state)).unwrap();
+        assert_eq!(
+            told(State::Ready).stale_reason,
+            "learned from an import that was taken back on 1970-01-01: train again"
+        );
+        assert_eq!(told(State::Failed).stale_reason, "");
+        assert_eq!(told(State::Ready).import_ids, [Uuid::max().to_string()]);
     }
 }

@@ -7,24 +7,42 @@ use proto::{
     training::{InputColumn, InputSchema},
 };
 
+use super::labels;
+
 /// Stands for a missing day in a snapshot.
 const MISSING_DAY: i32 = i32::MIN;
 
-/// How the columns of a model are understood.
+/// How the columns of a model are understood, and which ones name a quote and its revision.
 #[must_use]
 pub fn input_schema(snapshot: &Snapshot) -> InputSchema {
-    let column = |column: &SnapshotColumn| {
+    let names = names(&snapshot.columns);
+    let column = |(column, name): (&SnapshotColumn, String)| {
         let format = column.format.clone().unwrap_or_default();
+        let derived = if is_derived(column.field()) {
+            column.name.clone()
+        } else {
+            String::new()
+        };
         InputColumn {
-            name: column.name.clone(),
+            name,
             field: column.field,
             kind: column.kind,
             decimal_separator: format.decimal_separator,
             date_order: format.date_order,
+            missing_words: format.missing_words,
+            present_words: format.present_words,
+            short_years: format.short_years,
+            percent: format.percent,
+            derived,
         }
     };
+    let told = |column: &SnapshotColumn| is_feature(column.field()) || is_name(column.field());
+    let columns = snapshot.columns.iter().zip(names);
     InputSchema {
-        columns: features(&snapshot.columns).map(column).collect(),
+        columns: columns
+            .filter(|(column, _)| told(column))
+            .map(column)
+            .collect(),
     }
 }
 
@@ -32,11 +50,13 @@ pub fn input_schema(snapshot: &Snapshot) -> InputSchema {
 #[must_use]
 pub fn training_set(snapshot: Snapshot) -> TrainingSet {
     let given = |values: bool| values.then_some(());
+    let names = names(&snapshot.columns);
     let columns = snapshot
         .columns
         .into_iter()
-        .filter(is_feature)
-        .map(ml_column)
+        .zip(names)
+        .filter(|(column, _)| is_feature(column.field()))
+        .map(|(column, name)| ml_column(column, name))
         .collect();
     TrainingSet {
         features: Table { columns },
@@ -46,19 +66,61 @@ pub fn training_set(snapshot: Snapshot) -> TrainingSet {
     }
 }
 
-fn features(columns: &[SnapshotColumn]) -> impl Iterator<Item = &SnapshotColumn> {
-    columns.iter().filter(|column| is_feature(column))
+/// What the columns are called from here on: derived ones by words, unless a header says the same.
+fn names(columns: &[SnapshotColumn]) -> Vec<String> {
+    let name = |column: &SnapshotColumn| {
+        let words = labels::words(&column.name);
+        let taken = columns.iter().any(|other| other.name == words);
+        if is_derived(column.field()) && !taken {
+            words.to_owned()
+        } else {
+            column.name.clone()
+        }
+    };
+    columns.iter().map(name).collect()
 }
 
-/// Whether a column may be learned from. Outcomes and names of quotes are not, whoever sends them.
-fn is_feature(column: &SnapshotColumn) -> bool {
-    !matches!(
-        column.field(),
-        TargetField::Outcome | TargetField::QuoteId | TargetField::Group | TargetField::Ignored
-    )
+/// Whether a column may be learned from. What tells the outcome, a name or a person may not, whoever
+/// sends it, nor what this version does not know.
+fn is_feature(field: TargetField) -> bool {
+    use TargetField as F;
+    match field {
+        F::Price
+        | F::Date
+        | F::Cost
+        | F::ListPrice
+        | F::Discount
+        | F::Quantity
+        | F::Feature
+        | F::Currency
+        | F::Customer
+        | F::Product
+        | F::Region
+        | F::Owner
+        | F::Segment
+        | F::ValidUntil
+        | F::Derived
+        | F::ReferencePrice => true,
+        F::Unspecified
+        | F::Outcome
+        | F::QuoteId
+        | F::Group
+        | F::Ignored
+        | F::Revision
+        | F::Personal => false,
+    }
 }
 
-fn ml_column(column: SnapshotColumn) -> Column {
+/// Whether a column names a quote or its revision, by which derived features find the quote's past.
+fn is_name(field: TargetField) -> bool {
+    matches!(field, TargetField::QuoteId | TargetField::Revision)
+}
+
+fn is_derived(field: TargetField) -> bool {
+    matches!(field, TargetField::Derived | TargetField::ReferencePrice)
+}
+
+fn ml_column(column: SnapshotColumn, name: String) -> Column {
     let (field, kind) = (column.field(), column.kind());
     let values = match kind {
         ColumnKind::Category => Values::Category {
@@ -74,7 +136,12 @@ fn ml_column(column: SnapshotColumn) -> Column {
         ),
         ColumnKind::Number | ColumnKind::Unspecified => Values::Number(column.numbers),
     };
-    Column::new(column.name, role(field, kind), values)
+    let role = if is_derived(field) && labels::grows(&column.name) {
+        Role::Growing
+    } else {
+        role(field, kind)
+    };
+    Column::new(name, role, values)
 }
 
 fn role(field: TargetField, kind: ColumnKind) -> Role {
@@ -86,6 +153,7 @@ fn role(field: TargetField, kind: ColumnKind) -> Role {
         // "3 for 2" and "one pallet" are still worth learning from, as words.
         TargetField::Discount if kind == ColumnKind::Number => Role::Discount,
         TargetField::Quantity if kind == ColumnKind::Number => Role::Quantity,
+        TargetField::ReferencePrice => Role::ReferencePrice,
         _ => Role::Feature,
     }
 }
@@ -95,6 +163,8 @@ mod tests {
     use proto::ingestion::CellFormat;
 
     use super::*;
+
+    const USUAL: &str = "derived.customer_usual_price";
 
     fn column(name: &str, field: TargetField, kind: ColumnKind) -> SnapshotColumn {
         SnapshotColumn {
@@ -110,7 +180,8 @@ mod tests {
             numbers: vec![10.5, f64::NAN],
             format: Some(CellFormat {
                 decimal_separator: ",".to_owned(),
-                date_order: String::new(),
+                missing_words: vec!["auf Anfrage".to_owned()],
+                ..CellFormat::default()
             }),
             ..column("Preis", TargetField::Price, ColumnKind::Number)
         };
@@ -128,13 +199,35 @@ mod tests {
             levels: vec!["3 for 2".to_owned()],
             ..column("Offer", TargetField::Discount, ColumnKind::Category)
         };
-        let outcome = column("Won", TargetField::Outcome, ColumnKind::Category);
+        let usual = SnapshotColumn {
+            numbers: vec![f64::NAN, 9.0],
+            ..column(USUAL, TargetField::ReferencePrice, ColumnKind::Number)
+        };
+        let customer = SnapshotColumn {
+            codes: vec![0, 0],
+            levels: vec!["ACME".to_owned()],
+            ..column("Kunde", TargetField::Customer, ColumnKind::Category)
+        };
+        let never = [
+            ("Won", TargetField::Outcome),
+            ("No", TargetField::QuoteId),
+            ("Rev", TargetField::Revision),
+            ("Tender", TargetField::Group),
+            ("Contact", TargetField::Personal),
+            ("Left", TargetField::Ignored),
+            ("New", TargetField::Unspecified),
+        ];
+        let never = never.map(|(name, field)| column(name, field, ColumnKind::Category));
         Snapshot {
             row_count: 2,
             outcomes: vec![true, false],
             dates: vec![19_000, 19_001],
             groups: Vec::new(),
-            columns: vec![price, region, sent, pack, outcome],
+            columns: [price, region, sent, pack, usual, customer]
+                .into_iter()
+                .chain(never)
+                .collect(),
+            history: b"history".to_vec(),
         }
     }
 
@@ -154,7 +247,12 @@ mod tests {
                 ("Preis", Role::Price),
                 ("Region", Role::Feature),
                 ("Sent", Role::Feature),
-                ("Offer", Role::Feature)
+                ("Offer", Role::Feature),
+                (
+                    "price against this customer's usual price",
+                    Role::ReferencePrice
+                ),
+                ("Kunde", Role::Feature)
             ]
         );
         assert_eq!(set.date, Some(vec![19_000, 19_001]));
@@ -176,9 +274,37 @@ mod tests {
     #[test]
     fn the_schema_tells_how_text_is_read() {
         let schema = input_schema(&snapshot());
-        assert_eq!(schema.columns.len(), 4);
         assert_eq!(schema.columns[0].decimal_separator, ",");
+        assert_eq!(schema.columns[0].missing_words, ["auf Anfrage"]);
         assert_eq!(schema.columns[0].kind, ColumnKind::Number as i32);
         assert_eq!(schema.columns[0].field, TargetField::Price as i32);
+        assert_eq!(schema.columns[0].derived, "");
+        assert_eq!(schema.columns[4].derived, USUAL);
+        let names: Vec<&str> = schema.columns[4..]
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "price against this customer's usual price",
+                "Kunde",
+                "No",
+                "Rev"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_header_that_says_the_same_keeps_its_name() {
+        let mut snapshot = snapshot();
+        snapshot.columns[1].name = labels::words(USUAL).to_owned();
+        let names: Vec<String> = input_schema(&snapshot)
+            .columns
+            .into_iter()
+            .map(|column| column.name)
+            .collect();
+        assert_eq!(names[1], labels::words(USUAL));
+        assert_eq!(names[4], USUAL);
     }
 }

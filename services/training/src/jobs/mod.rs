@@ -15,7 +15,6 @@ use platform::{
 };
 use prost::Message as _;
 use proto::{
-    common::BlobRef,
     ingestion::Snapshot,
     rpc::Context,
     training::{InputSchema, Model, ModelTrained, Resources, TrainingFailed, TrainingRequested},
@@ -25,10 +24,10 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::{Promotion, promote},
+    commands::{Promotion, flag, promote},
     domain::{model_message, scores, snapshot},
     jobs::resources::Meter,
-    store,
+    store::{self, ModelBlobs},
 };
 
 type Result<T> = std::result::Result<T, Error>;
@@ -59,6 +58,8 @@ struct Finished {
     model: Model,
     input_schema: InputSchema,
     artefact: Vec<u8>,
+    /// Empty where the snapshot had none.
+    history: Vec<u8>,
 }
 
 /// How a training ended that was not interrupted.
@@ -86,19 +87,24 @@ impl Worker {
 
     async fn attempt(&self, delivery: &Delivery, id: Uuid, dataset_id: Uuid) -> Result<()> {
         let mut tx = self.kit.database().begin(delivery.tenant).await?;
+        let dataset = store::claim_dataset(&mut tx, dataset_id).await?;
         let model = store::claim_model(&mut tx, id, self.kit.clock.now()).await?;
-        let dataset = store::find_dataset(&mut tx, dataset_id).await?;
+        // Not where it is finished: what it learned from stands.
+        if let (Some(dataset), Some(_)) = (&dataset, &model) {
+            store::update_model_imports(&mut tx, id, &dataset.import_ids).await?;
+        }
         tx.commit().await?;
         let Some(model) = model else { return Ok(()) };
         let Some(dataset) = dataset else {
             let problem = "the dataset was deleted before the training could read it: train on another dataset";
             return self.fail(delivery, id, problem).await;
         };
-        let data = self
-            .kit
-            .blobs
-            .get(delivery.tenant, &dataset.snapshot())
-            .await?;
+        let Some(snapshot) = dataset.snapshot() else {
+            let problem = "the imports of the dataset were taken back before the training could read them: import a \
+                           file with decided quotes into it, then train again";
+            return self.fail(delivery, id, problem).await;
+        };
+        let data = self.kit.blobs.get(delivery.tenant, &snapshot).await?;
         match self.learn(delivery.tenant, id, data, model.seed).await? {
             Outcome::Finished(finished) => self.finish(delivery, id, *finished).await,
             Outcome::Hopeless(problem) => self.fail(delivery, id, &problem).await,
@@ -143,20 +149,29 @@ impl Worker {
     }
 
     async fn finish(&self, delivery: &Delivery, id: Uuid, finished: Finished) -> Result<()> {
-        let artefact = self
-            .kit
-            .blobs
-            .put(delivery.tenant, "model", &finished.artefact)
-            .await?;
+        let blobs = self.put_blobs(delivery.tenant, &finished).await?;
         let done = self
-            .finish_with(delivery, id, &finished, artefact.clone())
+            .finish_with(delivery, id, &finished, blobs.clone())
             .await;
-        // An artefact that no row names would never be found again. After an error it stays, since
-        // a commit whose answer was lost may have named it.
+        // Blobs that no row names would never be found again. After an error they stay, since a
+        // commit whose answer was lost may have named them.
         if !done? {
-            self.kit.blobs.delete(delivery.tenant, &artefact).await?;
+            for blob in blobs.history.iter().chain([&blobs.artefact]) {
+                self.kit.blobs.delete(delivery.tenant, blob).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn put_blobs(&self, tenant: Uuid, finished: &Finished) -> Result<ModelBlobs> {
+        let put = |purpose, content| self.kit.blobs.put(tenant, purpose, content);
+        Ok(ModelBlobs {
+            artefact: put("model", &finished.artefact).await?,
+            history: match finished.history.as_slice() {
+                [] => None,
+                history => Some(put("history", history).await?),
+            },
+        })
     }
 
     /// The one unit of work that makes a model ready; false where it was finished before.
@@ -165,14 +180,14 @@ impl Worker {
         delivery: &Delivery,
         id: Uuid,
         finished: &Finished,
-        artefact: BlobRef,
+        blobs: ModelBlobs,
     ) -> Result<bool> {
         let Some(mut tx) = self.begin_once(delivery).await? else {
             return Ok(false);
         };
         let learned = scores::stored(&finished.model);
         let now = self.kit.clock.now();
-        if !store::update_model_ready(&mut tx, id, &learned, &artefact, now).await? {
+        if !store::update_model_ready(&mut tx, id, &learned, &blobs, now).await? {
             return Ok(false);
         }
         let context = Context::system(delivery.event_id.to_string());
@@ -182,7 +197,8 @@ impl Worker {
         tx.publish(&ModelTrained {
             model_id: id.to_string(),
             dataset_id: row.dataset_id.to_string(),
-            artefact: Some(artefact),
+            artefact: Some(blobs.artefact),
+            history: blobs.history,
             input_schema: Some(finished.input_schema.clone()),
             model: Some(Model {
                 champion: first,
@@ -191,6 +207,9 @@ impl Worker {
         })
         .await?;
         tx.audit(&context, "training.model_ready", id).await?;
+        if let Some(stale_at) = row.stale_at {
+            flag(&mut tx, &context, id, stale_at).await?;
+        }
         if first {
             let promotion = Promotion {
                 previous: None,
@@ -236,7 +255,8 @@ fn train(
     on_progress: &mut dyn FnMut(ml::Progress) -> ControlFlow<()>,
 ) -> Result<Outcome> {
     let meter = Meter::begin();
-    let snapshot = Snapshot::decode(data)?;
+    let mut snapshot = Snapshot::decode(data)?;
+    let history = std::mem::take(&mut snapshot.history);
     let input_schema = snapshot::input_schema(&snapshot);
     let options = TrainOptions {
         seed: seed.cast_unsigned(),
@@ -246,6 +266,7 @@ fn train(
         Ok(trained) => Ok(Outcome::Finished(Box::new(finished(
             &trained,
             input_schema,
+            history,
             meter.end(),
         )))),
         Err(ml::Error::Cancelled) => Err(Error::Interrupted),
@@ -253,10 +274,16 @@ fn train(
     }
 }
 
-fn finished(trained: &Trained, input_schema: InputSchema, resources: Resources) -> Finished {
+fn finished(
+    trained: &Trained,
+    input_schema: InputSchema,
+    history: Vec<u8>,
+    resources: Resources,
+) -> Finished {
     Finished {
         model: scores::learned_model(trained, resources),
         input_schema,
         artefact: trained.model.to_bytes(),
+        history,
     }
 }

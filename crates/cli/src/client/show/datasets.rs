@@ -2,11 +2,17 @@
 
 use std::io::{self, Write};
 
-use proto::ingestion::{ColumnReport, Dataset, Problem, UploadDatasetResponse};
+use proto::ingestion::{
+    ColumnReport, Dataset, Import, ImportReport, ImportState, UploadDatasetResponse,
+};
 
+use super::{
+    preview::{effect_line, field, origin_line, sure},
+    problems::{problems, questions, totals},
+};
 use crate::{
-    table::{PAGE_WIDTH, Table, print_facts},
-    text::{clean, count, enum_word, moment, percent, shorten, wrap},
+    table::{Table, print_facts},
+    text::{count, enum_word, moment, percent, shorten},
 };
 
 type Out<'a> = &'a mut dyn Write;
@@ -56,9 +62,52 @@ pub fn import(out: Out<'_>, reply: &UploadDatasetResponse) -> io::Result<()> {
         Some(dataset) => lines.extend(facts(dataset)),
         None => lines.push(("dataset", reply.id.clone())),
     }
-    let report = reply.report.clone().unwrap_or_default();
+    if let Some(import) = &reply.import {
+        lines.extend(import_facts(import, reply.already_imported));
+    }
+    // Of a file that the dataset has already nothing was read again.
+    if let Some(report) = reply.report.as_ref().filter(|_| !reply.already_imported) {
+        lines.extend(report_facts(report));
+    }
+    print_facts(out, &lines)?;
+    let Some(report) = &reply.report else {
+        return Ok(());
+    };
+    columns(out, &report.columns)?;
+    questions(out, &report.questions)?;
+    problems(out, "problems", &report.problems)?;
+    problems(out, "warnings", &report.warnings)?;
+    totals(out, &report.totals)
+}
+
+fn import_facts(import: &Import, already: bool) -> Vec<(&'static str, String)> {
+    let state = enum_word(import.state().as_str_name(), "IMPORT_STATE_");
+    let mut facts = vec![("import", format!("{}, {state}", import.id))];
+    if already {
+        facts.push((
+            "again",
+            format!(
+                "the dataset has this very file since {}: nothing was done",
+                moment(import.created_at.as_ref())
+            ),
+        ));
+    }
+    if let Some(effect) = import
+        .effect
+        .filter(|_| import.state() == ImportState::Done)
+    {
+        facts.push(("effect", effect_line(&effect)));
+    }
+    facts
+}
+
+fn report_facts(report: &ImportReport) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(origin) = &report.origin {
+        lines.push(("file", origin_line(origin)));
+    }
     lines.push((
-        "file",
+        "content",
         format!(
             "{} rows, {} columns",
             count(report.row_count.into()),
@@ -75,10 +124,25 @@ pub fn import(out: Out<'_>, reply: &UploadDatasetResponse) -> io::Result<()> {
             won_share(report.won_count, report.lost_count)
         ),
     ));
-    print_facts(out, &lines)?;
-    columns(out, &report.columns)?;
-    problems(out, "problems", &report.problems)?;
-    problems(out, "warnings", &report.warnings)
+    if report.open_row_count > 0 {
+        lines.push((
+            "open",
+            format!(
+                "{} rows, kept for prediction",
+                count(report.open_row_count.into())
+            ),
+        ));
+    }
+    if report.refused_row_count > 0 {
+        lines.push((
+            "left aside",
+            format!(
+                "{} rows with errors",
+                count(report.refused_row_count.into())
+            ),
+        ));
+    }
+    lines
 }
 
 fn facts(dataset: &Dataset) -> Vec<(&'static str, String)> {
@@ -93,12 +157,19 @@ fn facts(dataset: &Dataset) -> Vec<(&'static str, String)> {
     facts.push((
         "quotes",
         format!(
-            "{}, {} won and {} lost",
+            "{}, {} won and {} lost{}",
             count(dataset.row_count.into()),
             count(dataset.won_count.into()),
-            count(dataset.lost_count.into())
+            count(dataset.lost_count.into()),
+            match dataset.open_count {
+                0 => String::new(),
+                open => format!(", {} open", count(open.into())),
+            }
         ),
     ));
+    if dataset.import_count > 0 {
+        facts.push(("imports", count(dataset.import_count.into())));
+    }
     facts.push(("uploaded", moment(dataset.created_at.as_ref())));
     facts
 }
@@ -129,8 +200,8 @@ fn columns(out: Out<'_>, columns: &[ColumnReport]) -> io::Result<()> {
     for column in columns {
         table.row([
             shorten(&column.name, 24).as_str(),
-            &enum_word(column.field().as_str_name(), "TARGET_FIELD_"),
-            &format!("{:.0} %", column.confidence * 100.0),
+            &field(column),
+            &sure(column),
             &enum_word(column.kind().as_str_name(), "COLUMN_KIND_"),
             &count(column.missing.into()),
             &count(column.distinct.into()),
@@ -141,45 +212,12 @@ fn columns(out: Out<'_>, columns: &[ColumnReport]) -> io::Result<()> {
     table.print(out)
 }
 
-fn problems(out: Out<'_>, title: &str, problems: &[Problem]) -> io::Result<()> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n{title}")?;
-    for problem in problems {
-        let mut place = Vec::new();
-        if problem.row > 0 {
-            place.push(format!("row {}", problem.row));
-        }
-        if !problem.column.is_empty() {
-            place.push(format!("column {}", shorten(&problem.column, 40)));
-        }
-        if !problem.value.is_empty() {
-            place.push(format!("{:?}", shorten(&problem.value, 40)));
-        }
-        if place.is_empty() {
-            place.push("file".to_owned());
-        }
-        let text = format!(
-            "{}: {} {} [{}]",
-            place.join(", "),
-            problem.message,
-            problem.suggestion,
-            problem.rule
-        );
-        for (index, line) in wrap(&clean(&text), PAGE_WIDTH - 4).iter().enumerate() {
-            writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use proto::ingestion::{ImportReport, TargetField};
+    use proto::ingestion::{ImportEffect, Problem, TargetField};
 
     use super::*;
-    use crate::text::width;
+    use crate::{table::PAGE_WIDTH, text::width};
 
     #[test]
     fn an_import_tells_mapping_and_problems_within_a_page() {
@@ -202,6 +240,7 @@ mod tests {
                 value: "-3".into(),
                 message: "The price is not positive.".into(),
                 suggestion: "Mend the price or leave the row out. ".repeat(5),
+                ..Problem::default()
             }],
             ..ImportReport::default()
         };
@@ -223,5 +262,49 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(text.lines().all(|line| width(line) <= PAGE_WIDTH), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_there_already_says_since_when() {
+        let reply = UploadDatasetResponse {
+            id: "d1".into(),
+            import: Some(Import {
+                id: "i1".into(),
+                state: ImportState::Done.into(),
+                effect: Some(ImportEffect {
+                    created: 1198,
+                    ..ImportEffect::default()
+                }),
+                created_at: Some(prost_types::Timestamp {
+                    seconds: 86_400,
+                    nanos: 0,
+                }),
+                ..Import::default()
+            }),
+            already_imported: true,
+            ..UploadDatasetResponse::default()
+        };
+        let mut text = Vec::new();
+        import(&mut text, &reply).expect("prints");
+        let text = String::from_utf8(text).expect("is text");
+        for part in ["i1, done", "since 1970-01-02", "1,198 new"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("usable"), "{text}");
+    }
+
+    #[test]
+    fn a_dataset_counts_its_imports_and_open_quotes() {
+        let shown = Dataset {
+            row_count: 12,
+            open_count: 3,
+            import_count: 2,
+            ..Dataset::default()
+        };
+        let mut text = Vec::new();
+        dataset(&mut text, &shown).expect("prints");
+        let text = String::from_utf8(text).expect("is text");
+        assert!(text.contains(", 3 open"), "{text}");
+        assert!(text.contains("imports   2"), "{text}");
     }
 }

@@ -1,9 +1,16 @@
 //! Draws replies for people. Deliberately complete only where a page has room: JSON has all of it.
 
 mod datasets;
+mod imports;
 mod models;
 mod predictions;
+mod preview;
+mod problems;
+mod quotes;
 
 pub use datasets::{dataset, datasets, import};
+pub use imports::{imports, quarantined};
 pub use models::{model, models};
 pub use predictions::{evidence, prediction, predictions, top_reasons};
+pub use preview::preview;
+pub use quotes::quotes;

@@ -34,7 +34,11 @@ pub fn models(models: &[Model]) -> Table {
         let scores = model.scores.as_ref();
         table.row([
             model.id.as_str(),
-            &state(model),
+            &if model.stale_reason.is_empty() {
+                state(model)
+            } else {
+                "stale".to_owned()
+            },
             if model.champion { "yes" } else { "" },
             &score(scores.and_then(|s| s.auc_roc)),
             &score(scores.map(|s| s.log_loss)),
@@ -97,6 +101,9 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
     if !model.problem.is_empty() {
         facts.push(("problem", model.problem.clone()));
     }
+    if !model.stale_reason.is_empty() {
+        facts.push(("stale", model.stale_reason.clone()));
+    }
     let yes_no = |yes| if yes { "yes" } else { "no" }.to_owned();
     facts.push(("answers by default", yes_no(model.champion)));
     if model.scores.is_some() {
@@ -115,6 +122,9 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
                 count(model.train_row_count.into())
             ),
         ));
+    }
+    if !model.import_ids.is_empty() {
+        facts.push(("imports", model.import_ids.join(", ")));
     }
     facts.push(("asked for", moment(model.created_at.as_ref())));
     if model.finished_at.is_some() {
@@ -232,14 +242,28 @@ mod tests {
             }),
             parameters: [("seed".to_owned(), "7".to_owned())].into(),
             notes: vec!["note ".repeat(40)],
+            stale_reason: "learned from an import that was taken back on 2026-11-25: train again"
+                .to_owned(),
+            import_ids: vec!["i".repeat(36); 3],
             ..Model::default()
         };
         let mut text = Vec::new();
         model(&mut text, &found).expect("prints");
         let text = String::from_utf8(text).expect("is text");
-        for part in ["0.8123", "0.7900 to 0.8300", "0.6700", "seed", "ready"] {
+        for part in [
+            "0.8123",
+            "0.7900 to 0.8300",
+            "0.6700",
+            "seed",
+            "ready",
+            "taken back on 2026-11-25",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(text.lines().all(|line| width(line) <= PAGE_WIDTH), "{text}");
+        let mut list = Vec::new();
+        models(&[found]).print(&mut list).expect("prints");
+        let list = String::from_utf8(list).expect("is text");
+        assert!(list.contains("stale") && !list.contains("ready"), "{list}");
     }
 }
