@@ -1,4 +1,4 @@
-//! Choosing the penalty by cross-validation on log loss, and asking whether the model beats the base rate.
+//! Choosing the penalty by cross-validation on log loss.
 //!
 //! The encoder is fitted anew on the fitting side of every fold, so nothing of the held-back rows leaks. Deliberately
 //! the minimum of the curve, without the one-standard-error rule: the ridge path is flat enough.
@@ -26,21 +26,24 @@ pub(crate) struct CrossValidation {
     pub penalty: f64,
     /// Log loss of the base rate of the fitting sides on the same rows.
     pub base_log_loss: f64,
-    /// Whether the log loss is below the base rate's by more than a standard error of the difference.
-    pub beats_base_rate: bool,
-    /// Held-back probabilities under the chosen penalty, and the outcomes of those rows.
+    /// Held-back probabilities under the chosen penalty, those of the base rate, and the outcomes of those rows.
     pub probabilities: Vec<f64>,
+    pub base: Vec<f64>,
     pub outcomes: Vec<bool>,
+    /// The held-back rows, fold after fold.
+    pub rows: Vec<usize>,
 }
 
 /// Probabilities of held-back rows, one vector per penalty, the base rate's last.
 type HeldBack = Vec<Vec<f64>>;
 
-/// Cross-validates `penalties` over `folds`; `tick` is told after every fit and may stop.
+/// Cross-validates `penalties` over `folds`, the effect of the price held at falling where `falling`; `tick` is told after
+/// every fit and may stop.
 pub(crate) fn cross_validate(
     set: &TrainingSet,
     folds: &[(Vec<usize>, Vec<usize>)],
     penalties: &[f64],
+    falling: bool,
     tick: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<CrossValidation, Error> {
     let mut pooled: HeldBack = vec![Vec::new(); penalties.len() + 1];
@@ -51,7 +54,19 @@ pub(crate) fn cross_validate(
         let encoder = Encoder::fit(&table);
         let rows = encoder.apply(&Bound::new(&encoder, &table)?).rows;
         let held_rows = encoder.apply(&Bound::new(&encoder, &held_table)?).rows;
-        let fits = fit_path(&rows, &won, penalties, Exactness::Comparison, tick)?;
+        let held_down = if falling {
+            encoder.rising_with_price()
+        } else {
+            Vec::new()
+        };
+        let fits = fit_path(
+            &rows,
+            &won,
+            penalties,
+            &held_down,
+            Exactness::Comparison,
+            tick,
+        )?;
         for (pool, fit) in pooled.iter_mut().zip(&fits) {
             pool.extend((0..held.len()).map(|r| sigmoid(held_rows.dot(r, &fit.weights))));
         }
@@ -59,9 +74,14 @@ pub(crate) fn cross_validate(
         pooled[penalties.len()].extend(std::iter::repeat_n(base, held.len()));
         outcomes.extend(held_won);
     }
-    Ok(judge(pooled, outcomes, penalties))
+    let rows = folds.iter().flat_map(|(_, held)| held.iter().copied());
+    Ok(CrossValidation {
+        rows: rows.collect(),
+        ..judge(pooled, outcomes, penalties)
+    })
 }
 
+/// Everything but the rows.
 fn judge(mut pooled: HeldBack, outcomes: Vec<bool>, penalties: &[f64]) -> CrossValidation {
     let losses = |p: &[f64]| -> Vec<f64> {
         p.iter()
@@ -84,17 +104,12 @@ fn judge(mut pooled: HeldBack, outcomes: Vec<bool>, penalties: &[f64]) -> CrossV
         .min_by(|&a, &b| curve[a].log_loss.total_cmp(&curve[b].log_loss))
         .unwrap_or(0);
     let base_losses = losses(&pooled[penalties.len()]);
-    let gains: Vec<f64> = base_losses
-        .iter()
-        .zip(losses(&pooled[best]))
-        .map(|(b, l)| b - l)
-        .collect();
-    let gain = average(&gains);
     CrossValidation {
         penalty: penalties[best],
         base_log_loss: average(&base_losses),
-        beats_base_rate: !gains.is_empty() && gain > standard_error(&gains, gain),
+        base: std::mem::take(&mut pooled[penalties.len()]),
         probabilities: std::mem::take(&mut pooled[best]),
+        rows: Vec::new(),
         curve,
         outcomes,
     }

@@ -17,6 +17,12 @@ pub enum Error {
         /// What is wrong, naming the option.
         reason: String,
     },
+    /// Probabilities, outcomes, groups or weights that do not fit together or are no numbers.
+    #[error("The figures cannot be computed: {reason}. Correct the input and try again.")]
+    InvalidInput {
+        /// What is wrong.
+        reason: String,
+    },
     /// Fewer rows than the minimum.
     #[error(
         "{rows} rows are too few to learn from. Provide at least {minimum} quotes with a known outcome."
@@ -107,6 +113,7 @@ impl Error {
         match self {
             Self::InvalidTable { .. } => "invalid_table",
             Self::InvalidOptions { .. } => "invalid_options",
+            Self::InvalidInput { .. } => "invalid_input",
             Self::TooFewRows { .. } => "too_few_rows",
             Self::OneOutcome { .. } => "one_outcome",
             Self::NoUsableColumn { .. } => "no_usable_column",

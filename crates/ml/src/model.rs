@@ -1,11 +1,15 @@
-//! A fitted model: encoder, weights, their covariance, and what is kept of the training data.
+//! A fitted model: encoder, linear weights and their covariance, boosted members, how both are blended, and what is kept
+//! of the training data.
 //!
 //! Deliberately not the training procedure (see `train`) nor the file format (see `artefact`).
 
 use crate::Error;
+use crate::blend::Blend;
+use crate::boosted::{Ensemble, Plan};
+use crate::calibrate::Calibration;
 use crate::encode::{Bound, Encoder, SchemaColumn};
 use crate::history::PriceHistory;
-use crate::linalg::Symmetric;
+use crate::linalg::{Sparse, Symmetric};
 use crate::logistic::{Exactness, Fit, factor, fit_path};
 use crate::predict::Prediction;
 use crate::table::Table;
@@ -59,6 +63,20 @@ pub(crate) struct Golden {
     pub answers: Vec<[f64; 3]>,
 }
 
+/// What a training run decided, from which a model is built on any rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipe {
+    pub penalty: f64,
+    /// How the boosted part is fitted; `None` leaves it out.
+    pub plan: Option<Plan>,
+    /// Weights of the linear part and of the boosted part.
+    pub blend: Blend,
+    pub calibration: Calibration,
+    /// Whether a higher price may never raise the probability.
+    pub falling: bool,
+    pub serves_base_rate: bool,
+}
+
 /// A trained model. Made by [`crate::train`] or [`Model::from_bytes`].
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -72,6 +90,11 @@ pub struct Model {
     pub(crate) rows: usize,
     pub(crate) wins: usize,
     pub(crate) penalty: f64,
+    pub(crate) boosted: Option<Ensemble>,
+    /// Weights of the linear part and of the boosted part, and of the base rate.
+    pub(crate) blend: Blend,
+    pub(crate) calibration: Calibration,
+    pub(crate) falling: bool,
     pub(crate) serves_base_rate: bool,
     pub(crate) history: Option<PriceHistory>,
     pub(crate) golden: Golden,
@@ -84,31 +107,31 @@ pub(crate) struct Built {
 }
 
 impl Model {
-    /// Fits encoder and weights on all rows of `table` (valid, both outcomes).
-    pub(crate) fn build(
-        table: &Table,
-        won: &[bool],
-        penalty: f64,
-        serves_base_rate: bool,
-    ) -> Result<Built, Error> {
+    /// Fits encoder, weights and members on all rows of `table` (valid, both outcomes).
+    pub(crate) fn build(table: &Table, won: &[bool], recipe: &Recipe) -> Result<Built, Error> {
         let encoder = Encoder::fit(table);
         if encoder.width < 2 {
             return Err(Error::NoUsableColumn {
                 reason: encoder.notes.join(" "),
             });
         }
-        let rows = encoder.apply(&Bound::new(&encoder, table)?).rows;
-        let fits = fit_path(&rows, won, &[penalty], Exactness::Exact, &mut || Ok(()))?;
-        let fit = fits.into_iter().next().ok_or(Error::Collinear)?;
-        let covariance = factor(&rows, &fit.weights, penalty)?.inverse();
+        let bound = Bound::new(&encoder, table)?;
+        let rows = encoder.apply(&bound).rows;
+        let fit = linear(&encoder, &rows, won, recipe)?;
+        let covariance = factor(&rows, &fit.weights, recipe.penalty)?.inverse();
+        let plan = recipe.plan.as_ref();
         let mut model = Self {
             weights: fit.weights.clone(),
             covariance,
             spreads: Vec::new(),
             rows: won.len(),
             wins: won.iter().filter(|&&y| y).count(),
-            penalty,
-            serves_base_rate,
+            penalty: recipe.penalty,
+            boosted: plan.map(|plan| Ensemble::fit(&encoder, &bound, won, plan)),
+            blend: recipe.blend.clone(),
+            calibration: recipe.calibration.clone(),
+            falling: recipe.falling,
+            serves_base_rate: recipe.serves_base_rate,
             history: PriceHistory::of(table, won),
             golden: Golden::default(),
             encoder,
@@ -123,7 +146,7 @@ impl Model {
         Ok(Built { model, fit })
     }
 
-    fn block_spreads(&self, rows: &crate::linalg::Sparse) -> Vec<f64> {
+    fn block_spreads(&self, rows: &Sparse) -> Vec<f64> {
         let mut block_of = vec![usize::MAX; self.encoder.width];
         for (b, block) in self.encoder.blocks.iter().enumerate() {
             block_of[block.start..block.start + block.width()].fill(b);
@@ -188,6 +211,19 @@ impl Model {
         self.penalty
     }
 
+    /// Weights of the linear part, of the boosted part and of the base rate in the log-odds.
+    #[must_use]
+    pub fn blend(&self) -> [f64; 3] {
+        let weight = |at: usize| self.blend.weights.get(at).copied().unwrap_or(0.0);
+        [weight(0), weight(1), self.blend.base_weight]
+    }
+
+    /// Whether a higher price never raises the probability, whatever the data say.
+    #[must_use]
+    pub fn price_is_monotone(&self) -> bool {
+        self.falling
+    }
+
     /// Prices and wins of the training data; `None` without a usable price column.
     #[must_use]
     pub fn price_history(&self) -> Option<&PriceHistory> {
@@ -199,4 +235,21 @@ impl Model {
     pub fn notes(&self) -> &[String] {
         &self.encoder.notes
     }
+}
+
+fn linear(encoder: &Encoder, rows: &Sparse, won: &[bool], recipe: &Recipe) -> Result<Fit, Error> {
+    let falling = if recipe.falling {
+        encoder.rising_with_price()
+    } else {
+        Vec::new()
+    };
+    let fits = fit_path(
+        rows,
+        won,
+        &[recipe.penalty],
+        &falling,
+        Exactness::Exact,
+        &mut || Ok(()),
+    )?;
+    fits.into_iter().next().ok_or(Error::Collinear)
 }

@@ -1,13 +1,17 @@
 //! Predictions with interval and explanation.
 //!
-//! Log-odds are b0 + sum of w_j x_j. A column's contribution is the sum of w_j (x_j - mean_j) over its encoded columns,
-//! so contributions add up to the log-odds minus those of the average training row, exactly. In probability points a
-//! column gets its log-odds times (p - p_base) / (log-odds - base log-odds): the integrated gradient along the straight
-//! path from the average row to this one (Sundararajan et al. 2017), which adds up to p - p_base. The interval is the
-//! delta method on log-odds, x' C x with C the inverse of the penalised Hessian; where a value is unknown the variance
-//! that its column has in the training data is added. Deliberately no advice here: see `price`.
+//! Log-odds are a blend: weight times the linear b0 + sum of w_j x_j, weight times the mean of the boosted members, and
+//! weight times the base rate's, carried through the calibration map. A column's contribution is w_j (x_j - mean_j) over
+//! its encoded columns, and its Shapley values in the members, blended with the same weights: contributions add up to the
+//! log-odds minus those of the average training row, exactly. In probability points a column gets its log-odds times
+//! (p - p_base) / (log-odds - base log-odds): the integrated gradient along the straight path from the average row to this
+//! one (Sundararajan et al. 2017), which adds up to p - p_base. The interval takes the delta method on log-odds for the
+//! linear part, x' C x with C the inverse of the penalised Hessian, and the spread of the members for the boosted one.
+//! Both err on the same rows, so their errors are added as they are; where a value is unknown the variance that its
+//! column has in the training data is added. Deliberately no advice here: see `price`.
 
 use crate::Error;
+use crate::boosted::Binned;
 use crate::encode::{Bound, Issue};
 use crate::linalg::Sparse;
 use crate::logistic::{logit, sigmoid};
@@ -53,6 +57,8 @@ pub struct Prediction {
 /// Rows encoded for a model, with the variance that unknown values add.
 pub(crate) struct Prepared {
     pub rows: Sparse,
+    /// Bins for the boosted part, where there is one.
+    pub binned: Option<Binned>,
     pub unknown_variance: Vec<f64>,
 }
 
@@ -68,8 +74,9 @@ impl Model {
         let bound = Bound::new(&self.encoder, table)?;
         let prepared = self.prepare(&bound);
         let sources = self.encoder.sources();
+        let base = self.base_log_odds();
         Ok((0..bound.rows)
-            .map(|row| self.explain(&bound, &prepared, &sources, row))
+            .map(|row| self.explain(&bound, &prepared, &sources, base, row))
             .collect())
     }
 
@@ -82,6 +89,10 @@ impl Model {
             .for_each(|&(row, block)| unknown_variance[row] += self.spreads[block]);
         Prepared {
             rows: encoded.rows,
+            binned: self
+                .boosted
+                .as_ref()
+                .map(|b| Binned::of(&b.features, bound)),
             unknown_variance,
         }
     }
@@ -92,9 +103,9 @@ impl Model {
         if self.serves_base_rate {
             return Ok(vec![self.base_rate(); bound.rows]);
         }
-        let rows = self.encoder.apply(&bound).rows;
+        let prepared = self.prepare(&bound);
         Ok((0..bound.rows)
-            .map(|r| sigmoid(rows.dot(r, &self.weights)))
+            .map(|r| sigmoid(self.log_odds_alone(&prepared, r)))
             .collect())
     }
 
@@ -104,22 +115,57 @@ impl Model {
         self.wins as f64 / self.rows as f64
     }
 
-    /// Log-odds and their standard error.
+    /// Log-odds before calibration and their standard error.
     pub(crate) fn log_odds(&self, prepared: &Prepared, row: usize) -> (f64, f64) {
+        let [linear, boosted, base] = self.blend();
         let entries: Vec<(usize, f64)> = prepared.rows.entries(row).collect();
-        let variance = self.covariance.quadratic(&entries) + prepared.unknown_variance[row];
-        (
-            prepared.rows.dot(row, &self.weights),
-            variance.max(0.0).sqrt(),
-        )
+        let mut z = linear * prepared.rows.dot(row, &self.weights) + base * logit(self.base_rate());
+        let mut error = linear * self.covariance.quadratic(&entries).max(0.0).sqrt();
+        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
+            let answers = ensemble.answers(binned.row(row));
+            z += boosted * answers.iter().sum::<f64>() / answers.len().max(1) as f64;
+            error += boosted * ensemble.error(&answers);
+        }
+        let unknown = prepared.unknown_variance[row] * (linear + boosted).powi(2);
+        (z, (error * error + unknown).sqrt())
     }
 
-    /// Log-odds without their error.
+    /// Probability and the ends of its 95 % interval.
+    pub(crate) fn interval(&self, z: f64, error: f64) -> [f64; 3] {
+        [z, z - Z95 * error, z + Z95 * error].map(|z| sigmoid(self.calibration.log_odds(z)))
+    }
+
+    /// Calibrated log-odds without their error.
     pub(crate) fn log_odds_alone(&self, prepared: &Prepared, row: usize) -> f64 {
         if self.serves_base_rate {
             return logit(self.base_rate());
         }
-        prepared.rows.dot(row, &self.weights)
+        let linear = prepared.rows.dot(row, &self.weights);
+        let bins = prepared.binned.as_ref().map(|b| b.row(row));
+        self.calibration.log_odds(self.blended(linear, bins))
+    }
+
+    /// Log-odds before calibration, from those of the linear part and the bins of the row.
+    pub(crate) fn blended(&self, linear_log_odds: f64, bins: Option<&[u8]>) -> f64 {
+        let [linear, boosted, base] = self.blend();
+        let trees = match (&self.boosted, bins) {
+            (Some(ensemble), Some(bins)) if boosted > 0.0 => ensemble.log_odds(bins),
+            _ => 0.0,
+        };
+        linear * linear_log_odds + boosted * trees + base * logit(self.base_rate())
+    }
+
+    /// Log-odds of the average training row, before calibration.
+    fn base_log_odds(&self) -> f64 {
+        let [linear, boosted, base] = self.blend();
+        let average: f64 = self
+            .weights
+            .iter()
+            .zip(&self.encoder.means)
+            .map(|(w, m)| w * m)
+            .sum();
+        let expected = self.boosted.as_ref().map_or(0.0, |b| b.expected());
+        linear * average + boosted * expected + base * logit(self.base_rate())
     }
 
     fn explain(
@@ -127,35 +173,21 @@ impl Model {
         bound: &Bound<'_>,
         prepared: &Prepared,
         sources: &[Option<usize>],
+        base: f64,
         row: usize,
     ) -> Prediction {
-        let (probability, low, high, log_odds, base_log_odds) = if self.serves_base_rate {
-            let rate = wilson(self.wins, self.rows);
-            (
-                rate.value,
-                rate.low,
-                rate.high,
-                logit(rate.value),
-                logit(rate.value),
-            )
-        } else {
-            let (z, error) = self.log_odds(prepared, row);
-            let base: f64 = self
-                .weights
-                .iter()
-                .zip(&self.encoder.means)
-                .map(|(w, m)| w * m)
-                .sum();
-            (
-                sigmoid(z),
-                sigmoid(z - Z95 * error),
-                sigmoid(z + Z95 * error),
-                z,
-                base,
-            )
-        };
         let issues = bound.issues(&self.encoder, row);
         let parts = self.parts(prepared, sources, row);
+        let rate = wilson(self.wins, self.rows);
+        let (mut ends, mut base_log_odds) = ([rate.value, rate.low, rate.high], logit(rate.value));
+        let (mut parts, mut log_odds) = (parts, base_log_odds);
+        if !self.serves_base_rate {
+            let (z, error) = self.log_odds(prepared, row);
+            ends = self.interval(z, error);
+            log_odds = self.calibration.log_odds(z);
+            (base_log_odds, parts) = self.calibration.contributions(base, &parts);
+        }
+        let [probability, low, high] = ends;
         let per_log_odds = points_per_log_odds(base_log_odds, log_odds);
         let used = (0..parts.len()).filter(|&c| self.encoder.schema[c].used);
         let contribution = |c: usize| Contribution {
@@ -179,17 +211,33 @@ impl Model {
         }
     }
 
-    /// Contributions in log-odds, one per schema column.
+    /// Contributions in log-odds before calibration, one per schema column.
     pub(crate) fn parts(
         &self,
         prepared: &Prepared,
         sources: &[Option<usize>],
         row: usize,
     ) -> Vec<f64> {
-        let mut parts = vec![0.0; self.encoder.schema.len()];
         if self.serves_base_rate {
-            return parts;
+            return vec![0.0; self.encoder.schema.len()];
         }
+        let [linear, boosted, _] = self.blend();
+        let mut parts = self.linear_parts(prepared, sources, row);
+        parts.iter_mut().for_each(|p| *p *= linear);
+        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
+            ensemble.add_contributions(binned.row(row), boosted, &mut parts);
+        }
+        parts
+    }
+
+    /// Contributions to the linear part's log-odds, one per schema column.
+    pub(crate) fn linear_parts(
+        &self,
+        prepared: &Prepared,
+        sources: &[Option<usize>],
+        row: usize,
+    ) -> Vec<f64> {
+        let mut parts = vec![0.0; self.encoder.schema.len()];
         for (j, source) in sources.iter().enumerate() {
             if let Some(source) = source {
                 parts[*source] -= self.weights[j] * self.encoder.means[j];

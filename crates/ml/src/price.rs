@@ -168,7 +168,10 @@ impl Model {
         if effect.high >= 0.0 {
             return Err(NoRecommendation::UnclearPriceEffect);
         }
-        let expected = |at: usize| self.point(&curve, at).probability * curve.earned(at);
+        let values: Vec<f64> = (0..=quoted)
+            .map(|at| self.point(&curve, at).probability * curve.earned(at))
+            .collect();
+        let expected = |at: usize| values[at];
         let best = candidates
             .into_iter()
             .max_by(|&a, &b| expected(a).total_cmp(&expected(b)));
@@ -246,16 +249,12 @@ impl Model {
 
     fn point(&self, curve: &Curve, at: usize) -> PricePoint {
         let price = curve.prices[at];
-        let (probability, low, high) = if self.serves_base_rate {
+        let [probability, low, high] = if self.serves_base_rate {
             let rate = crate::score::wilson(self.wins, self.rows);
-            (rate.value, rate.low, rate.high)
+            [rate.value, rate.low, rate.high]
         } else {
             let (z, error) = self.log_odds(&curve.prepared, at);
-            (
-                sigmoid(z),
-                sigmoid(z - Z95 * error),
-                sigmoid(z + Z95 * error),
-            )
+            self.interval(z, error)
         };
         PricePoint {
             price,
@@ -268,27 +267,30 @@ impl Model {
         }
     }
 
-    /// Standard error of the linear form (b x_to - a x_from) of the weights, over two rows of the curve.
+    /// Standard error of b z(to) - a z(from), with z the log-odds of two rows of the curve.
     fn combined_error(&self, curve: &Curve, (from, a): (usize, f64), (to, b): (usize, f64)) -> f64 {
+        let [linear, boosted, _] = self.blend();
         let mut dense = vec![0.0; self.encoder.width];
-        curve
-            .prepared
-            .rows
-            .entries(to)
-            .for_each(|(i, v)| dense[i] += b * v);
-        curve
-            .prepared
-            .rows
-            .entries(from)
-            .for_each(|(i, v)| dense[i] -= a * v);
+        for (row, factor) in [(to, b), (from, -a)] {
+            let entries = curve.prepared.rows.entries(row);
+            entries.for_each(|(i, v)| dense[i] += factor * v);
+        }
         let entries: Vec<(usize, f64)> = dense
             .into_iter()
             .enumerate()
             .filter(|(_, v)| *v != 0.0)
             .collect();
-        self.covariance.quadratic(&entries).max(0.0).sqrt()
+        let of_linear = self.covariance.quadratic(&entries).max(0.0).sqrt();
+        let mut of_boosted = 0.0;
+        if let (Some(ensemble), Some(binned)) = (&self.boosted, &curve.prepared.binned) {
+            let [at, by] = [to, from].map(|row| ensemble.answers(binned.row(row)));
+            let figures: Vec<f64> = at.iter().zip(&by).map(|(t, f)| b * t - a * f).collect();
+            of_boosted = ensemble.error(&figures);
+        }
+        linear * of_linear + boosted * of_boosted
     }
 
+    /// Change of the log-odds before calibration, which never turns the sign.
     fn log_odds_change(&self, curve: &Curve, from: usize, to: usize) -> Score {
         let value = self.log_odds(&curve.prepared, to).0 - self.log_odds(&curve.prepared, from).0;
         let half = Z95 * self.combined_error(curve, (from, 1.0), (to, 1.0));
@@ -299,11 +301,14 @@ impl Model {
         }
     }
 
-    /// Gain in expected value; the gradient of p(x) m in the weights is m p (1 - p) x.
+    /// Gain in expected value; the gradient of p(z) m in z is m p (1 - p) times the slope of the calibration.
     fn gain(&self, curve: &Curve, from: usize, to: usize) -> Score {
         let side = |at: usize| {
-            let p = sigmoid(self.log_odds(&curve.prepared, at).0);
-            (p * curve.earned(at), p * (1.0 - p) * curve.earned(at))
+            let z = self.log_odds(&curve.prepared, at).0;
+            let map = |z: f64| self.calibration.log_odds(z);
+            let (p, slope) = (sigmoid(map(z)), (map(z + 1e-4) - map(z - 1e-4)) / 2e-4);
+            let earned = curve.earned(at);
+            (p * earned, p * (1.0 - p) * slope * earned)
         };
         let ((value_from, slope_from), (value_to, slope_to)) = (side(from), side(to));
         let value = value_to - value_from;

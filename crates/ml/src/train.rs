@@ -1,20 +1,29 @@
 //! The training procedure, from checked rows to a model and its figures.
 //!
-//! Split off the newest rows; choose the penalty by cross-validation on the others; fit on them and evaluate once on the
-//! untouched newest; refit on all rows for the model that is handed out. Deliberately one learner for now: `logistic`.
+//! Split off the newest rows; choose candidates, settings and blend by cross-validation on the others (`choose`); fit on
+//! them and evaluate once on the untouched newest; refit on all rows, with what was chosen, for the model that is handed
+//! out. Deliberately no second look at the test rows: the figures stay those of the first.
 
 use std::ops::ControlFlow;
 
 use crate::Error;
-use crate::crossval::{CrossValidation, PenaltyScore, cross_validate};
+use crate::blend::Blend;
+use crate::calibrate::Calibration;
+use crate::choose::{Chosen, choose};
+use crate::crossval::PenaltyScore;
 use crate::importance::{Importance, importance};
-use crate::model::{Built, Evidence, Model};
-use crate::score::{Evaluation, best_f1_threshold, evaluate};
-use crate::split::{Split, folds, split};
+use crate::leak::{LeakFinding, find_leaks};
+use crate::model::{Evidence, Model, Recipe};
+use crate::parameters::parameters;
+use crate::score::{Evaluation, best_f1_threshold, evaluate_grouped};
+use crate::split::{Split, split};
 use crate::table::TrainingSet;
 
 /// Fewest rows that are accepted.
 pub const MINIMUM_ROWS: usize = 30;
+
+/// Threads that are used unless more are asked for; folds and members are seldom more.
+const MOST_THREADS: usize = 8;
 
 /// What a training run may be told.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +37,11 @@ pub struct TrainOptions {
     /// Share of rows in the final test, 0.05 to 0.5; without dates it is rounded to one part in a whole number (0.3 is a
     /// third).
     pub test_share: f64,
+    /// Whether a higher price may never raise the probability; `None` decides by the columns: yes where a list price or a
+    /// cost tells a dear quote from a large one.
+    pub monotone_price: Option<bool>,
+    /// Most threads, at least one; the result does not depend on it.
+    pub threads: usize,
 }
 
 impl Default for TrainOptions {
@@ -40,6 +54,10 @@ impl Default for TrainOptions {
             penalties,
             folds: 5,
             test_share: 0.2,
+            monotone_price: None,
+            threads: std::thread::available_parallelism()
+                .map_or(1, std::num::NonZero::get)
+                .min(MOST_THREADS),
         }
     }
 }
@@ -69,7 +87,7 @@ impl TrainOptions {
 pub enum Stage {
     /// Checking and splitting.
     Preparing,
-    /// Cross-validating penalties.
+    /// Cross-validating candidates.
     Folding,
     /// Fitting on the training side.
     Fitting,
@@ -93,11 +111,17 @@ pub struct Progress {
 pub struct Trained {
     /// Fitted on all rows.
     pub model: Model,
-    /// Figures on the test rows of what is served, fitted on the training rows only: the logistic model, or the base
-    /// rate where that is not beaten.
+    /// Figures on the test rows of what is served, fitted on the training rows only: the blend of the candidates, or the
+    /// base rate where that is not beaten.
     pub evaluation: Evaluation,
-    /// Figures on the test rows of the logistic model, served or not.
+    /// Figures on the test rows of the logistic candidate alone, served or not.
     pub logistic: Evaluation,
+    /// Figures on the test rows of the boosted candidate alone, served or not; `None` where there is none.
+    pub boosted: Option<Evaluation>,
+    /// Cross-validated log loss of every boosted family that was tried, in words.
+    pub families: Vec<(String, f64)>,
+    /// Columns that give the outcome away; their texts are among the notes.
+    pub leaks: Vec<LeakFinding>,
     /// Worth of the columns on the test rows, largest first; all zero when the base rate is served.
     pub importance: Vec<Importance>,
     /// Cross-validated log loss per penalty, in the order of the options.
@@ -163,37 +187,39 @@ pub fn train(
     reporter.tell(Stage::Preparing, 0.0)?;
     options.validate()?;
     let (rows_total, wins_total) = gate(set)?;
+    let leaks = find_leaks(&set.features, &set.outcome, None)?;
     let sides = split(set, options.test_share, options.seed);
-    let chosen = choose(set, options, &sides, &mut reporter)?;
-    reporter.tell(Stage::Fitting, 0.75)?;
+    let chosen = choose(set, options, &sides, &mut |share| {
+        reporter.tell(Stage::Folding, 0.03 + 0.57 * share)
+    })?;
+    reporter.tell(Stage::Fitting, 0.6)?;
     let (table, won) = set.select(&sides.train);
-    let fitted = Model::build(&table, &won, chosen.penalty, !chosen.beats_base_rate)?.model;
-    reporter.tell(Stage::Evaluating, 0.82)?;
-    let (logistic, evaluation) = test(set, &sides, &fitted, &chosen, options.seed)?;
+    let fitted = Model::build(&table, &won, &chosen.recipe)?.model;
+    reporter.tell(Stage::Evaluating, 0.76)?;
+    let tested = test(set, &sides, &fitted, &chosen, options.seed)?;
     let (test_table, test_won) = set.select(&sides.test);
     let importance = importance(&fitted, &test_table, &test_won, options.seed)?;
-    reporter.tell(Stage::Refitting, 0.92)?;
-    let built = Model::build(
-        &set.features,
-        &set.outcome,
-        chosen.penalty,
-        !chosen.beats_base_rate,
-    )?;
+    reporter.tell(Stage::Refitting, 0.84)?;
+    let built = Model::build(&set.features, &set.outcome, &served(&chosen.recipe))?;
+    let parameters = parameters(options, &sides, &chosen, &built);
     let mut trained = Trained {
-        evaluation,
-        logistic,
+        evaluation: tested.served,
+        logistic: tested.logistic,
+        boosted: tested.boosted,
+        families: chosen.boosted.map(|b| b.tried).unwrap_or_default(),
+        leaks,
         importance,
-        cross_validated_base_log_loss: chosen.base_log_loss,
-        beats_base_rate: chosen.beats_base_rate,
+        cross_validated_base_log_loss: chosen.logistic.base_log_loss,
+        beats_base_rate: !chosen.recipe.serves_base_rate,
         tested_on_newest: sides.by_time,
         evidence: built.model.evidence(),
-        parameters: parameters(options, &sides, &chosen, &built),
+        parameters,
         rows_train: sides.train.len(),
         rows_test: sides.test.len(),
         rows_total,
         wins_total,
         notes: built.model.notes().to_vec(),
-        penalty_curve: chosen.curve,
+        penalty_curve: chosen.logistic.curve,
         model: built.model,
     };
     trained.notes.extend(remarks(set, &sides, &trained));
@@ -221,117 +247,77 @@ fn gate(set: &TrainingSet) -> Result<(usize, usize), Error> {
     Ok((rows_total, wins_total))
 }
 
-fn choose(
-    set: &TrainingSet,
-    options: &TrainOptions,
-    sides: &Split,
-    reporter: &mut Reporter<'_>,
-) -> Result<CrossValidation, Error> {
-    let mut parts = folds(
-        set,
-        &sides.train,
-        options.folds,
-        sides.by_time,
-        options.seed,
-    );
-    if parts.len() < 2 {
-        parts = folds(set, &sides.train, options.folds, false, options.seed);
+/// The recipe without a part that has no weight.
+fn served(recipe: &Recipe) -> Recipe {
+    let weighs = !recipe.serves_base_rate && recipe.blend.weights[1] > 0.0;
+    Recipe {
+        plan: recipe.plan.clone().filter(|_| weighs),
+        ..recipe.clone()
     }
-    let fits = (parts.len() * options.penalties.len()).max(1) as f64;
-    let mut done = 0.0;
-    reporter.tell(Stage::Folding, 0.03)?;
-    cross_validate(set, &parts, &options.penalties, &mut || {
-        done += 1.0;
-        reporter.tell(Stage::Folding, 0.03 + 0.7 * done / fits)
-    })
 }
 
-/// Figures on the test rows of the logistic model and of what is served.
+/// Figures on the test rows.
+struct Tested {
+    served: Evaluation,
+    logistic: Evaluation,
+    boosted: Option<Evaluation>,
+}
+
+/// Figures on the test rows of the candidates and of what is served.
 fn test(
     set: &TrainingSet,
     sides: &Split,
     fitted: &Model,
-    chosen: &CrossValidation,
+    chosen: &Chosen,
     seed: u64,
-) -> Result<(Evaluation, Evaluation), Error> {
+) -> Result<Tested, Error> {
     let (table, won) = set.select(&sides.test);
+    let groups: Option<Vec<u32>> = set
+        .group
+        .as_ref()
+        .map(|g| sides.test.iter().map(|&r| g[r]).collect());
     let base = fitted.base_rate();
     let threshold = best_f1_threshold(&chosen.probabilities, &chosen.outcomes);
-    let learned = Model {
-        serves_base_rate: false,
-        ..fitted.clone()
+    let figures = |p: &[f64], threshold: f64| {
+        evaluate_grouped(p, &won, groups.as_deref(), base, threshold, seed)
     };
-    let logistic = evaluate(&learned.probabilities(&table)?, &won, base, threshold, seed);
-    let served = if fitted.serves_base_rate {
-        // A constant has one threshold that differs from calling nothing: calling everything.
-        evaluate(&vec![base; won.len()], &won, base, base, seed)
-    } else {
-        logistic.clone()
+    let alone = |at: usize| -> Result<Evaluation, Error> {
+        let mut weights = vec![0.0; 2];
+        weights[at] = 1.0;
+        let learned = Model {
+            serves_base_rate: false,
+            blend: Blend {
+                weights,
+                base_weight: 0.0,
+            },
+            calibration: Calibration::Identity,
+            ..fitted.clone()
+        };
+        Ok(figures(&learned.probabilities(&table)?, threshold))
     };
-    Ok((logistic, served))
-}
-
-fn parameters(
-    options: &TrainOptions,
-    sides: &Split,
-    chosen: &CrossValidation,
-    built: &Built,
-) -> Vec<(String, String)> {
-    let order = if sides.by_time {
-        "newest rows"
-    } else {
-        "random, stratified by outcome"
-    };
-    let folds = if sides.by_time {
-        "contiguous in time"
-    } else {
-        "random, stratified by outcome"
-    };
-    let penalties: Vec<String> = options
-        .penalties
-        .iter()
-        .map(|p| format!("{p:.4}"))
-        .collect();
-    let used = built.model.schema().iter().filter(|c| c.used).count();
-    let pairs = [
-        (
-            "learner",
-            if chosen.beats_base_rate {
-                "logistic"
-            } else {
-                "base rate"
-            }
-            .to_owned(),
-        ),
-        ("penalty", format!("{:.4}", chosen.penalty)),
-        ("penalties tried", penalties.join(", ")),
-        ("folds", format!("{} ({folds})", options.folds)),
-        (
-            "test rows",
-            format!("{:.0} % ({order})", 100.0 * options.test_share),
-        ),
-        ("seed", options.seed.to_string()),
-        ("columns used", used.to_string()),
-        (
-            "encoded columns",
-            (built.model.weights.len() - 1).to_string(),
-        ),
-        ("newton steps", built.fit.steps.to_string()),
-        (
-            "gradient norm per row",
-            format!("{:.1e}", built.fit.gradient),
-        ),
-    ];
-    pairs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    let boosted = fitted.boosted.is_some();
+    Ok(Tested {
+        served: if fitted.serves_base_rate {
+            // A constant has one threshold that differs from calling nothing: calling everything.
+            figures(&vec![base; won.len()], base)
+        } else {
+            figures(&fitted.probabilities(&table)?, threshold)
+        },
+        logistic: alone(0)?,
+        boosted: boosted.then(|| alone(1)).transpose()?,
+    })
 }
 
 fn remarks(set: &TrainingSet, sides: &Split, trained: &Trained) -> Vec<String> {
     let mut remarks = Vec::new();
     if set.date.is_some() && !sides.by_time {
         remarks.push("The dates do not allow a test on the newest rows (too few different days, or one outcome only before them), so test rows were drawn at random.".to_owned());
+    }
+    for leak in &trained.leaks {
+        remarks.push(format!(
+            "{} It may be known only after the outcome; if so, train without it.",
+            leak.text()
+        ));
     }
     if !trained.beats_base_rate {
         remarks.push(

@@ -261,11 +261,11 @@ fn converged_and_documented() {
     ] {
         assert!(score.low <= score.value && score.value <= score.high);
     }
-    // At the maximum of the likelihood the free intercept makes mean probability and win rate equal.
+    // The free intercept makes mean probability and win rate of a fit equal; a blend of fits stays close to it.
     let set = quotes(2000, -1.0, 9).set;
     let p = trained.model.predict(&set.features).unwrap();
     let mean = p.iter().map(|p| p.probability).sum::<f64>() / 2000.0;
-    assert!((mean - trained.model.base_rate()).abs() < 1e-7);
+    assert!((mean - trained.model.base_rate()).abs() < 0.01);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Deliberately distrustful on the way in: every length and position is checked, so that damaged bytes end in
 //! [`Error::CorruptArtefact`] and never in a panic later.
 
-use super::{corrupt, messages};
+use super::{boosted, corrupt, messages};
 use crate::Error;
 use crate::encode::{
     Block, Coding, ColumnKind, Encoder, Keys, Origin, Scale, SchemaColumn, Seen, Slots,
@@ -97,21 +97,29 @@ pub(super) fn message_of(model: &Model) -> messages::Model {
             .collect(),
         golden_answers: model.golden.answers.iter().flatten().copied().collect(),
         schema_hash: model.schema_hash().to_vec(),
+        blend: Some(boosted::blend_message(model)),
+        boosted: model.boosted.as_ref().map(boosted::message_of),
     }
 }
 
-fn block_message(block: &Block) -> messages::Block {
-    let (origin, first, second) = match block.origin {
+/// Kind of an origin and the columns it is computed from.
+pub(super) fn origin_numbers(origin: Origin) -> (u32, u32, u32) {
+    let (kind, first, second) = match origin {
         Origin::Column(at) => (0, at, 0),
         Origin::PriceOverList { price, list } => (1, price, list),
         Origin::LogPriceOverList { price, list } => (2, price, list),
         Origin::Margin { price, cost } => (3, price, cost),
         Origin::LogPriceOverReference { price, reference } => (4, price, reference),
     };
+    (kind, first as u32, second as u32)
+}
+
+fn block_message(block: &Block) -> messages::Block {
+    let (origin, first, second) = origin_numbers(block.origin);
     let mut message = messages::Block {
         origin,
-        first: first as u32,
-        second: second as u32,
+        first,
+        second,
         scale: None,
         slots: None,
     };
@@ -191,7 +199,7 @@ pub(super) fn model_of(message: messages::Model) -> Result<Model, Error> {
     let (mut blocks, mut width) = (Vec::new(), 1);
     for b in message.blocks {
         let block = Block {
-            origin: origin_of(&b, schema.len())?,
+            origin: origin_of(b.origin, b.first, b.second, schema.len())?,
             start: width,
             coding: coding_of(b)?,
         };
@@ -206,6 +214,14 @@ pub(super) fn model_of(message: messages::Model) -> Result<Model, Error> {
         && message.covariance.len() == width * (width + 1) / 2;
     if !fits {
         return Err(corrupt("its parts have lengths that do not fit together"));
+    }
+    let (blend, calibration, falling) = boosted::blend_of(message.blend.as_ref())?;
+    let boosted = message
+        .boosted
+        .map(|b| boosted::ensemble_of(b, schema.len()))
+        .transpose()?;
+    if blend.weights[1] > 0.0 && boosted.is_none() {
+        return Err(corrupt("its boosted part is missing"));
     }
     let golden = golden_of(&schema, &message.golden_columns, &message.golden_answers)?;
     let model = Model {
@@ -223,6 +239,10 @@ pub(super) fn model_of(message: messages::Model) -> Result<Model, Error> {
         rows: message.rows as usize,
         wins: message.wins as usize,
         penalty: message.penalty,
+        boosted,
+        blend,
+        calibration,
+        falling,
         serves_base_rate: message.serves_base_rate,
         history: message.history.map(history_of).transpose()?,
         golden,
@@ -244,12 +264,17 @@ fn covariance_of(width: usize, lower: &[f64]) -> Symmetric {
     covariance
 }
 
-fn origin_of(block: &messages::Block, columns: usize) -> Result<Origin, Error> {
-    let (first, second) = (block.first as usize, block.second as usize);
+pub(super) fn origin_of(
+    kind: u32,
+    first: u32,
+    second: u32,
+    columns: usize,
+) -> Result<Origin, Error> {
+    let (first, second) = (first as usize, second as usize);
     if first >= columns || second >= columns {
         return Err(corrupt("a block belongs to no column"));
     }
-    match block.origin {
+    match kind {
         0 => Ok(Origin::Column(first)),
         1 => Ok(Origin::PriceOverList {
             price: first,

@@ -47,6 +47,122 @@ pub(super) struct Model {
     pub golden_answers: Vec<f64>,
     #[prost(bytes = "vec", tag = "15")]
     pub schema_hash: Vec<u8>,
+    /// From format 2 on.
+    #[prost(message, optional, tag = "16")]
+    pub blend: Option<Blend>,
+    #[prost(message, optional, tag = "17")]
+    pub boosted: Option<Boosted>,
+}
+
+/// Weights of linear and boosted part and base rate, the calibration map, and whether the price may only lower.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Blend {
+    #[prost(double, tag = "1")]
+    pub linear: f64,
+    #[prost(double, tag = "2")]
+    pub boosted: f64,
+    #[prost(double, tag = "3")]
+    pub base: f64,
+    #[prost(uint32, tag = "4")]
+    pub map: u32,
+    #[prost(double, repeated, tag = "5")]
+    pub map_parameters: Vec<f64>,
+    #[prost(bool, tag = "6")]
+    pub falling: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Boosted {
+    #[prost(message, repeated, tag = "1")]
+    pub features: Vec<Feature>,
+    #[prost(message, repeated, tag = "2")]
+    pub members: Vec<Member>,
+    #[prost(double, tag = "3")]
+    pub share: f64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Feature {
+    #[prost(uint32, tag = "1")]
+    pub origin: u32,
+    #[prost(uint32, tag = "2")]
+    pub first: u32,
+    #[prost(uint32, tag = "3")]
+    pub second: u32,
+    /// 0 edges, 1 names, 2 month, 3 weekday.
+    #[prost(uint32, tag = "4")]
+    pub bins: u32,
+    #[prost(double, repeated, tag = "5")]
+    pub edges: Vec<f64>,
+    #[prost(string, repeated, tag = "6")]
+    pub names: Vec<String>,
+    #[prost(bool, tag = "7")]
+    pub falling: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Member {
+    #[prost(double, tag = "1")]
+    pub base: f64,
+    #[prost(message, repeated, tag = "2")]
+    pub shapes: Vec<Shape>,
+    #[prost(message, repeated, tag = "3")]
+    pub grids: Vec<Grid>,
+    #[prost(message, repeated, tag = "4")]
+    pub trees: Vec<Tree>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Shape {
+    #[prost(uint32, tag = "1")]
+    pub feature: u32,
+    #[prost(double, repeated, tag = "2")]
+    pub values: Vec<f64>,
+    #[prost(double, tag = "3")]
+    pub mean: f64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Grid {
+    #[prost(uint32, tag = "1")]
+    pub first: u32,
+    #[prost(uint32, tag = "2")]
+    pub second: u32,
+    /// Coarse bin of every bin.
+    #[prost(bytes = "vec", tag = "3")]
+    pub first_map: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub second_map: Vec<u8>,
+    #[prost(double, repeated, tag = "5")]
+    pub values: Vec<f64>,
+    /// As many as there are coarse bins.
+    #[prost(double, repeated, tag = "6")]
+    pub first_known: Vec<f64>,
+    #[prost(double, repeated, tag = "7")]
+    pub second_known: Vec<f64>,
+    #[prost(double, tag = "8")]
+    pub mean: f64,
+}
+
+/// Nodes in preorder: a node that splits is followed by its first child's nodes, then its second's.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Tree {
+    /// Feature + 1 of nodes that split, 0 of leaves.
+    #[prost(uint32, repeated, tag = "1")]
+    pub features: Vec<u32>,
+    /// Of nodes that split, in turn: the last bin of the first side and whether bin 0 is there (times 2, plus 1), or 0
+    /// where `sets` says which.
+    #[prost(uint32, repeated, tag = "2")]
+    pub cuts: Vec<u32>,
+    /// Four words per node that splits otherwise.
+    #[prost(fixed64, repeated, tag = "3")]
+    pub sets: Vec<u64>,
+    /// Of leaves, in turn.
+    #[prost(double, repeated, tag = "4")]
+    pub values: Vec<f64>,
+    /// Training rows of leaves, in turn.
+    #[prost(uint64, repeated, tag = "5")]
+    pub covers: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -4,6 +4,7 @@
 //! is, and a few rows with the answers they had, which are computed anew on loading. Deliberately not a library's
 //! structs, and not encrypted: whoever stores the bytes does that.
 
+mod boosted;
 mod convert;
 mod messages;
 
@@ -13,8 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::model::Model;
 
-/// The format that this version writes and reads.
-pub const FORMAT: u32 = 1;
+/// The format that this version writes; it reads this one and those before.
+///
+/// Format 1 held the linear part alone; format 2 adds the blend, the calibration map and the boosted part.
+pub const FORMAT: u32 = 2;
 
 /// Largest difference between a stored and a recomputed probability.
 const TOLERANCE: f64 = 1e-12;
@@ -45,7 +48,7 @@ impl Model {
         if Sha256::digest(&envelope.content).as_slice() != envelope.sha256 {
             return Err(corrupt("its checksum does not fit its content"));
         }
-        if envelope.format != FORMAT {
+        if !(1..=FORMAT).contains(&envelope.format) {
             return Err(Error::UnsupportedFormat {
                 found: envelope.format,
                 supported: FORMAT,

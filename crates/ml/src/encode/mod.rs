@@ -3,14 +3,18 @@
 //! An encoder is fitted on training rows only and then applied to any table of the same columns. Column 0 of the
 //! encoded rows is the intercept (always 1); every block after it belongs to one source column, so that whatever is
 //! computed from encoded columns can be grouped back to what users know. Deliberately not here: any knowledge of
-//! outcomes. No encoding looks at who won.
+//! outcomes. No encoding looks at who won, except the target means, which have rules of their own (see `target_mean`).
 
 mod apply;
 mod fit;
 mod numbers;
 mod sources;
+mod target_mean;
 
 pub(crate) use sources::{Bound, Issue, number_text};
+pub use target_mean::{
+    LevelHistory, Order, TARGET_MEAN_STRENGTH, TargetMeans, ordered_target_means,
+};
 
 use crate::table::Role;
 
@@ -190,6 +194,20 @@ impl Encoder {
             sources[block.start..block.start + block.width()].fill(Some(block.origin.source()));
         }
         sources
+    }
+
+    /// Encoded columns that rise with the price and with nothing else that is known: the price itself, its ratio to the
+    /// list price, the margin.
+    pub fn rising_with_price(&self) -> Vec<usize> {
+        let of_price = |b: &&Block| {
+            matches!(b.coding, Coding::Scale(_))
+                && self.schema[b.origin.source()].role == Role::Price
+        };
+        self.blocks
+            .iter()
+            .filter(of_price)
+            .map(|b| b.start)
+            .collect()
     }
 
     /// Position of the first schema column with `role`.

@@ -19,12 +19,15 @@ pub(crate) fn base_start(width: usize, won: &[bool]) -> Vec<f64> {
 
 /// Fits for `penalties` (any order), in the order given; `each` is told after every fit and may stop the path.
 ///
+/// The weights of the columns `falling` are kept from being positive: those that want to be are held at zero.
+///
 /// # Errors
 /// Those of [`newton`], and whatever `each` returns.
 pub(crate) fn fit_path(
     rows: &Sparse,
     won: &[bool],
     penalties: &[f64],
+    falling: &[usize],
     exactness: Exactness,
     each: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Vec<Fit>, Error> {
@@ -39,10 +42,43 @@ pub(crate) fn fit_path(
     for i in order {
         let fit = newton(rows, won, penalties[i], weights, exactness)?;
         weights = fit.weights.clone();
-        fits[i] = Some(fit);
+        fits[i] = Some(held(rows, won, penalties[i], falling, fit, exactness)?);
         each()?;
     }
     Ok(fits.into_iter().flatten().collect())
+}
+
+/// `fit`, or, where columns of `falling` have positive weights, the fit with those at zero.
+///
+/// Columns once held stay held: with few of them, and each a function of the same price, letting them go again is not
+/// worth the search.
+fn held(
+    rows: &Sparse,
+    won: &[bool],
+    penalty: f64,
+    falling: &[usize],
+    mut fit: Fit,
+    exactness: Exactness,
+) -> Result<Fit, Error> {
+    let mut rising = vec![false; rows.width];
+    loop {
+        let before = rising.iter().filter(|r| **r).count();
+        falling
+            .iter()
+            .for_each(|&c| rising[c] |= fit.weights[c] > 0.0);
+        if rising.iter().filter(|r| **r).count() == before {
+            return Ok(fit);
+        }
+        let mut masked = rows.clone();
+        for (value, &column) in masked.value.iter_mut().zip(&masked.index) {
+            if rising[column as usize] {
+                *value = 0.0;
+            }
+        }
+        let start = fit.weights.iter().zip(&rising);
+        let start = start.map(|(&w, &r)| if r { 0.0 } else { w }).collect();
+        fit = newton(&masked, won, penalty, start, exactness)?;
+    }
 }
 
 /// The better of linfa's guess and the base rate.

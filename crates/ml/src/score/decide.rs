@@ -2,10 +2,7 @@
 //!
 //! Deliberately secondary to the scores of probabilities: a constant guess can have a fine F1.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-use super::{Score, percentile, wilson};
+use super::{Score, Units, percentile, wilson};
 
 /// Bootstrap repetitions.
 pub(super) const DRAWS: usize = 200;
@@ -33,11 +30,37 @@ impl Confusion {
         }
     }
 
+    /// The four counts as shares of all rows, each with its 95 % interval; `None` without rows.
+    /// Deliberately from the counts alone, so rows are taken as independent.
+    #[must_use]
+    pub fn shares(&self) -> Option<ConfusionShares> {
+        let rows = self.true_won + self.false_won + self.true_lost + self.false_lost;
+        (rows > 0).then(|| ConfusionShares {
+            true_won: wilson(self.true_won, rows),
+            false_won: wilson(self.false_won, rows),
+            true_lost: wilson(self.true_lost, rows),
+            false_lost: wilson(self.false_lost, rows),
+        })
+    }
+
     /// Harmonic mean of precision and recall; `None` when nothing is won nor called won.
     fn f1(&self) -> Option<f64> {
         let of = 2 * self.true_won + self.false_won + self.false_lost;
         (of > 0).then(|| 2.0 * self.true_won as f64 / of as f64)
     }
+}
+
+/// Shares of all rows per cell of a [`Confusion`], Wilson intervals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConfusionShares {
+    /// Called won, was won.
+    pub true_won: Score,
+    /// Called won, was lost.
+    pub false_won: Score,
+    /// Called lost, was lost.
+    pub true_lost: Score,
+    /// Called lost, was won.
+    pub false_lost: Score,
 }
 
 /// What calling a win from `threshold` achieves.
@@ -56,7 +79,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub(super) fn at(p: &[f64], won: &[bool], threshold: f64, seed: u64) -> Self {
+    pub(super) fn at(p: &[f64], won: &[bool], units: &Units, threshold: f64, seed: u64) -> Self {
         let mut confusion = Confusion::default();
         let cells: Vec<(bool, bool)> = p
             .iter()
@@ -66,25 +89,25 @@ impl Decision {
         cells
             .iter()
             .for_each(|&(called, y)| confusion.add(called, y));
-        let called = confusion.true_won + confusion.false_won;
-        let wins = confusion.true_won + confusion.false_lost;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let share = |of: &dyn Fn(&(bool, bool)) -> Option<bool>| {
+            units.share(&cells.iter().map(of).collect::<Vec<_>>())
+        };
         let f1 = confusion.f1().map(|value| {
-            let drawn = (0..DRAWS).filter_map(|_| {
-                let mut counts = Confusion::default();
-                for _ in 0..cells.len() {
-                    let (called, y) = cells[rng.random_range(0..cells.len())];
-                    counts.add(called, y);
+            let drawn = units.bootstrap(DRAWS, seed, &mut |weights| {
+                let (mut hits, mut either) = (0.0, 0.0);
+                for (&(called, y), w) in cells.iter().zip(weights) {
+                    hits += w * f64::from(u8::from(called && y));
+                    either += w * (f64::from(u8::from(called)) + f64::from(u8::from(y)));
                 }
-                counts.f1()
+                (either > 0.0).then(|| 2.0 * hits / either)
             });
-            percentile(value, drawn.collect())
+            percentile(value, drawn)
         });
         Self {
             threshold,
             confusion,
-            precision: (called > 0).then(|| wilson(confusion.true_won, called)),
-            recall: (wins > 0).then(|| wilson(confusion.true_won, wins)),
+            precision: share(&|&(called, y)| called.then_some(y)),
+            recall: share(&|&(called, y)| y.then_some(called)),
             f1,
         }
     }

@@ -1,17 +1,25 @@
 //! Scores of predicted probabilities against outcomes, each with a 95 % interval.
 //!
-//! Deliberately independent of models: probabilities and outcomes in, figures out. Intervals treat rows as independent;
-//! where rows of one tender hang together they are somewhat too narrow.
+//! Deliberately independent of models: probabilities and outcomes in, figures out. Where rows belong together (the bids
+//! of one tender), groups say so and every interval widens accordingly; without groups rows count as independent.
 
 mod auc;
 mod bins;
+mod compare;
 mod decide;
+mod gain;
+mod segment;
+mod units;
 
 use crate::logistic::logit;
 
-pub use auc::auc;
-pub use bins::{CalibrationBin, calibration};
-pub use decide::{Confusion, Decision, best_f1_threshold};
+pub use auc::{auc, auc_grouped};
+pub use bins::{CalibrationBin, calibration, calibration_grouped, calibration_noise};
+pub use compare::{Comparison, Verdict, compare, not_worse};
+pub use decide::{Confusion, ConfusionShares, Decision, best_f1_threshold};
+pub use gain::{Decile, deciles};
+pub use segment::{Segment, segments};
+pub(crate) use units::{Units, check_rows};
 
 /// The two-sided 95 % quantile of the normal distribution.
 pub(crate) const Z95: f64 = 1.959_963_984_540_054;
@@ -44,6 +52,9 @@ pub struct Evaluation {
     pub base_log_loss: Score,
     /// The same Brier score for always answering the win rate of the training rows.
     pub base_brier: Score,
+    /// Log loss of the base rate minus that of the predictor, paired by row; above zero is better than the base rate,
+    /// clearly so when the whole interval is.
+    pub gain_over_base: Score,
     /// Calling a win from probability 0.5.
     pub at_half: Decision,
     /// Calling a win from the threshold with the best F1 on held-back training rows.
@@ -53,41 +64,73 @@ pub struct Evaluation {
     /// Mean absolute difference of predicted and observed rate over the bins, weighted by count; bootstrap interval,
     /// which sampling noise shifts upwards.
     pub calibration_error: Score,
+    /// The calibration error that chance alone makes on these rows when every probability is exact.
+    pub calibration_noise: f64,
     /// Win rate among the tenth with the highest probabilities divided by the overall win rate; `None` without wins.
     pub lift_top_tenth: Option<Score>,
+    /// Lift and cumulative gain of each tenth, highest probabilities first; empty without wins or below ten rows.
+    pub deciles: Vec<Decile>,
 }
 
-/// Evaluates probabilities `p` of rows with outcomes `won` (equal, positive length).
+/// Evaluates probabilities `p` of rows with outcomes `won` (equal, positive length), rows taken as independent.
 ///
 /// `base` is the training win rate, `threshold` the best-F1 threshold, `seed` drives the bootstraps.
 #[must_use]
 pub fn evaluate(p: &[f64], won: &[bool], base: f64, threshold: f64, seed: u64) -> Evaluation {
-    let losses = |p: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        won.iter()
-            .enumerate()
-            .map(|(r, &y)| log_loss(p(r), y))
-            .collect()
-    };
-    let squares = |p: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        won.iter()
-            .enumerate()
-            .map(|(r, &y)| (p(r) - f64::from(u8::from(y))).powi(2))
-            .collect()
-    };
-    let calibration = calibration(p, won);
+    evaluate_grouped(p, won, None, base, threshold, seed)
+}
+
+/// As [`evaluate`], with one group number per row where rows belong together: means get cluster-robust intervals, shares
+/// Wilson's at the number of independent rows, the rest a bootstrap of whole groups. Groups of another length than the
+/// rows are ignored.
+#[must_use]
+pub fn evaluate_grouped(
+    p: &[f64],
+    won: &[bool],
+    groups: Option<&[u32]>,
+    base: f64,
+    threshold: f64,
+    seed: u64,
+) -> Evaluation {
+    let units = Units::new(won.len(), groups);
+    let losses = losses(p, won);
+    let base_losses: Vec<f64> = won.iter().map(|&y| log_loss(base, y)).collect();
+    let square = |p: f64, y: bool| (p - f64::from(u8::from(y))).powi(2);
+    let squares: Vec<f64> = p.iter().zip(won).map(|(&p, &y)| square(p, y)).collect();
+    let base_squares: Vec<f64> = won.iter().map(|&y| square(base, y)).collect();
+    let gains: Vec<f64> = base_losses
+        .iter()
+        .zip(&losses)
+        .map(|(b, l)| b - l)
+        .collect();
     Evaluation {
         rows: won.len(),
         wins: won.iter().filter(|&&y| y).count(),
-        auc: auc(p, won),
-        log_loss: mean(&losses(&|r| p[r])),
-        brier: mean(&squares(&|r| p[r])),
-        base_log_loss: mean(&losses(&|_| base)),
-        base_brier: mean(&squares(&|_| base)),
-        at_half: Decision::at(p, won, 0.5, seed),
-        at_best_f1: Decision::at(p, won, threshold, seed),
-        calibration_error: bins::calibration_error(p, won, seed),
-        calibration,
-        lift_top_tenth: bins::lift_top_tenth(p, won),
+        auc: auc::auc_in(p, won, &units),
+        log_loss: at_least_zero(units.mean(&losses)),
+        brier: at_least_zero(units.mean(&squares)),
+        base_log_loss: at_least_zero(units.mean(&base_losses)),
+        base_brier: at_least_zero(units.mean(&base_squares)),
+        gain_over_base: units.mean(&gains),
+        at_half: Decision::at(p, won, &units, 0.5, seed),
+        at_best_f1: Decision::at(p, won, &units, threshold, seed),
+        calibration: bins::calibration_in(p, won, &units),
+        calibration_error: bins::calibration_error(p, won, &units, seed),
+        calibration_noise: calibration_noise(p),
+        lift_top_tenth: bins::lift_top_tenth(p, won, &units),
+        deciles: gain::deciles_in(p, won, &units, seed),
+    }
+}
+
+/// Log loss of every row.
+pub(crate) fn losses(p: &[f64], won: &[bool]) -> Vec<f64> {
+    p.iter().zip(won).map(|(&p, &y)| log_loss(p, y)).collect()
+}
+
+fn at_least_zero(score: Score) -> Score {
+    Score {
+        low: score.low.max(0.0),
+        ..score
     }
 }
 
@@ -95,18 +138,6 @@ pub fn evaluate(p: &[f64], won: &[bool], base: f64, threshold: f64, seed: u64) -
 pub(crate) fn log_loss(p: f64, won: bool) -> f64 {
     let given = if won { p } else { 1.0 - p };
     -given.clamp(1e-15, 1.0).ln()
-}
-
-/// Mean with the normal interval of a mean, cut at zero.
-pub(crate) fn mean(values: &[f64]) -> Score {
-    let count = values.len().max(1) as f64;
-    let value = values.iter().sum::<f64>() / count;
-    let half = Z95 * standard_error(values, value);
-    Score {
-        value,
-        low: (value - half).max(0.0),
-        high: value + half,
-    }
 }
 
 /// Standard error of the mean of `values`.
@@ -125,8 +156,12 @@ pub(crate) fn wilson(hits: usize, of: usize) -> Score {
             high: 1.0,
         };
     }
-    let (n, z2) = (of as f64, Z95 * Z95);
-    let value = hits as f64 / n;
+    wilson_of(hits as f64 / of as f64, of as f64)
+}
+
+/// Wilson's interval of a share among `n` independent rows, which need not be whole.
+pub(crate) fn wilson_of(value: f64, n: f64) -> Score {
+    let z2 = Z95 * Z95;
     let centre = (value + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z95 / (1.0 + z2 / n) * (value * (1.0 - value) / n + z2 / (4.0 * n * n)).sqrt();
     Score {

@@ -1,0 +1,91 @@
+//! The members of a model together: their mean, their spread, and what each column adds.
+//!
+//! A member is fitted on a share f of the rows, drawn without replacement. The variance between such members is
+//! (1 - f) / f of the variance that a fit on all rows has (Politis and Romano 1994), so it is divided by that; what else
+//! differs between members (their draws) makes it larger, never smaller. Deliberately unaware of blends.
+
+use super::binning::{Binned, Feature, features};
+use super::boost::Sample;
+use super::fit::{Rounds, fit_members};
+use super::member::Member;
+use super::settings::Settings;
+use crate::encode::{Bound, Encoder};
+
+/// How an ensemble is to be fitted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub settings: Settings,
+    pub rounds: Rounds,
+}
+
+/// The boosted part of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ensemble {
+    pub features: Vec<Feature>,
+    pub members: Vec<Member>,
+    /// Share of the rows that a member was fitted on.
+    pub share: f64,
+}
+
+impl Ensemble {
+    /// Fits `plan` on the rows of `bound`, which `encoder` was fitted on.
+    pub fn fit(encoder: &Encoder, bound: &Bound<'_>, won: &[bool], plan: &Plan) -> Self {
+        let features = features(encoder, bound, &plan.settings);
+        let sample = Sample {
+            binned: Binned::of(&features, bound),
+            won: won.to_vec(),
+        };
+        Self {
+            members: fit_members(&sample, &plan.settings, plan.rounds),
+            share: plan.settings.clamped().bag_share,
+            features,
+        }
+    }
+
+    /// Log-odds of a row under every member.
+    pub fn answers(&self, row: &[u8]) -> Vec<f64> {
+        self.members.iter().map(|m| m.log_odds(row)).collect()
+    }
+
+    /// Mean log-odds of a row.
+    pub fn log_odds(&self, row: &[u8]) -> f64 {
+        let sum: f64 = self.members.iter().map(|m| m.log_odds(row)).sum();
+        sum / self.members.len().max(1) as f64
+    }
+
+    /// Standard error of the mean of one figure per member.
+    pub fn error(&self, figures: &[f64]) -> f64 {
+        let count = figures.len() as f64;
+        if count < 2.0 {
+            return 0.0;
+        }
+        let mean = figures.iter().sum::<f64>() / count;
+        let squares: f64 = figures.iter().map(|x| (x - mean).powi(2)).sum();
+        (squares / (count - 1.0) * self.share / (1.0 - self.share)).sqrt()
+    }
+
+    /// Mean log-odds when nothing of a row is known.
+    pub fn expected(&self) -> f64 {
+        let sum: f64 = self.members.iter().map(Member::expected).sum();
+        sum / self.members.len().max(1) as f64
+    }
+
+    /// Adds what every schema column adds to the log-odds of a row, times `weight`, to `into`.
+    ///
+    /// With weight 1 it adds up to the log-odds minus [`Ensemble::expected`].
+    pub fn add_contributions(&self, row: &[u8], weight: f64, into: &mut [f64]) {
+        let mut parts = vec![0.0; self.features.len()];
+        let scale = weight / self.members.len().max(1) as f64;
+        for member in &self.members {
+            member.add_contributions(row, scale, &mut parts);
+        }
+        for (feature, part) in self.features.iter().zip(parts) {
+            into[feature.origin.source()] += part;
+        }
+    }
+
+    /// How many values all members hold together: a measure of what a prediction costs.
+    pub fn trees(&self) -> usize {
+        self.members.iter().map(|m| m.trees.len()).sum()
+    }
+}

@@ -1,0 +1,34 @@
+//! Histogram gradient boosting on log loss.
+//!
+//! Numbers are binned at quantiles, missing values and categories are split as they are, the price can be held to "dearer
+//! is never likelier". A model is a mean of members, each fitted on its own draw of rows; their spread is the uncertainty.
+//! Three families: functions of one feature each, the same with functions of a few pairs, and trees; which one serves is
+//! for cross-validation to say. Contributions are exact Shapley values. Everything follows from the seed, whatever the
+//! number of threads. Deliberately binary outcomes and log loss only.
+
+mod alone;
+mod binning;
+mod boost;
+mod ensemble;
+mod fit;
+mod grid;
+mod grow;
+mod histogram;
+mod member;
+mod pairs;
+mod settings;
+mod shap;
+mod split;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use alone::Boosted;
+pub(crate) use binning::{Binned, Bins, Feature, features};
+pub(crate) use boost::Sample;
+pub(crate) use ensemble::{Ensemble, Plan};
+pub(crate) use fit::{Rounds, Trial};
+pub(crate) use member::{Grid, Member, Pair, Shape};
+pub use settings::{Family, Settings};
+pub(crate) use split::BinSet;
+pub(crate) use tree::{Node, Tree};

@@ -1,0 +1,176 @@
+//! What to serve: candidates tried on the same held-back rows, their blend, and a calibration map where it helps.
+//!
+//! Everything is decided on the training side alone, out of fold. A candidate has to beat the base rate by two standard
+//! errors before it may be blended: the choice among penalties, families and rounds flatters it, and a model of noise is
+//! worse than none. Deliberately no fitting of what is served; that is `model`.
+
+use crate::Error;
+use crate::blend::{Blend, fit_blend};
+use crate::calibrate::{Calibration, choose_calibration};
+use crate::candidates::{BoostedCandidate, choose_boosted};
+use crate::crossval::{CrossValidation, cross_validate};
+use crate::model::Recipe;
+use crate::score::{Units, losses};
+use crate::split::{Split, folds};
+use crate::table::{Role, TrainingSet};
+use crate::train::TrainOptions;
+
+/// By how many standard errors a candidate has to beat the base rate.
+const CLEARLY: f64 = 2.0;
+/// A single candidate is taken undamped where that costs at most this share of its log loss.
+const UNDAMPED: f64 = 0.001;
+/// Share of the choosing after which the logistic candidate is done.
+const LOGISTIC_DONE: f64 = 0.35;
+
+/// What was chosen, and on what grounds.
+pub(crate) struct Chosen {
+    pub recipe: Recipe,
+    pub logistic: CrossValidation,
+    pub boosted: Option<BoostedCandidate>,
+    /// Held-back probabilities of the chosen blend, and the outcomes of those rows.
+    pub probabilities: Vec<f64>,
+    pub outcomes: Vec<bool>,
+}
+
+/// Whether a higher price may never raise the answer: as wished, else wherever a list price or cost tells a dear quote
+/// from a large one.
+fn falling(set: &TrainingSet, options: &TrainOptions) -> bool {
+    let has = |role: Role| set.features.columns.iter().any(|c| c.role == role);
+    let by_itself = has(Role::ListPrice) || has(Role::Cost);
+    has(Role::Price) && options.monotone_price.unwrap_or(by_itself)
+}
+
+/// Chooses on the training side of `sides`; `tick` is told the share that is done and may stop.
+pub(crate) fn choose(
+    set: &TrainingSet,
+    options: &TrainOptions,
+    sides: &Split,
+    tick: &mut dyn FnMut(f64) -> Result<(), Error>,
+) -> Result<Chosen, Error> {
+    let draw = |by_time: bool| folds(set, &sides.train, options.folds, by_time, options.seed);
+    let mut parts = draw(sides.by_time);
+    if parts.len() < 2 {
+        parts = draw(false);
+    }
+    let falling = falling(set, options);
+    let fits = (parts.len() * options.penalties.len()).max(1) as f64;
+    let mut done = 0.0;
+    tick(0.0)?;
+    let logistic = cross_validate(set, &parts, &options.penalties, falling, &mut || {
+        done += 1.0;
+        tick(LOGISTIC_DONE * done / fits)
+    })?;
+    let boosted = if parts.is_empty() {
+        None
+    } else {
+        let threads = options.threads.max(1);
+        choose_boosted(
+            set,
+            &parts,
+            (options.seed, falling),
+            threads,
+            &mut |share| tick(LOGISTIC_DONE + (1.0 - LOGISTIC_DONE) * share),
+        )?
+    };
+    decide(set, options, falling, logistic, boosted)
+}
+
+/// Blends what cross-validation found.
+fn decide(
+    set: &TrainingSet,
+    options: &TrainOptions,
+    falling: bool,
+    logistic: CrossValidation,
+    boosted: Option<BoostedCandidate>,
+) -> Result<Chosen, Error> {
+    // The boosted candidate may have been tried on the last folds only.
+    let from = boosted
+        .as_ref()
+        .map_or(0, |b| logistic.outcomes.len() - b.probabilities.len());
+    let outcomes = logistic.outcomes[from..].to_vec();
+    let base = &logistic.base[from..];
+    let groups: Option<Vec<u32>> = set
+        .group
+        .as_ref()
+        .map(|g| logistic.rows[from..].iter().map(|&r| g[r]).collect());
+    let groups = groups.as_deref();
+    let told = [
+        Some(&logistic.probabilities[from..]),
+        boosted.as_ref().map(|b| b.probabilities.as_slice()),
+    ];
+    // Where each candidate's weight belongs; one that does not stand out is left out.
+    let (places, candidates): (Vec<usize>, Vec<Vec<f64>>) = told
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, p)| Some((at, p?)))
+        .filter(|(_, p)| clearly_better(p, base, &outcomes, groups))
+        .map(|(at, p)| (at, p.to_vec()))
+        .unzip();
+    let mut recipe = Recipe {
+        penalty: logistic.penalty,
+        plan: boosted.as_ref().map(|b| b.plan.clone()),
+        blend: Blend {
+            weights: vec![0.0, 0.0],
+            base_weight: 1.0,
+        },
+        calibration: Calibration::Identity,
+        falling,
+        serves_base_rate: true,
+    };
+    let mut probabilities = base.to_vec();
+    if !outcomes.is_empty() {
+        let choice = fit_blend(&candidates, base, &outcomes, groups)?;
+        recipe.serves_base_rate = !choice.beats_base_rate;
+        let blend = undamped(choice.blend, &choice.candidates, choice.log_loss);
+        for (&at, &weight) in places.iter().zip(&blend.weights) {
+            recipe.blend.weights[at] = weight;
+        }
+        recipe.blend.base_weight = blend.base_weight;
+        let of = |r: usize| -> Vec<f64> { candidates.iter().map(|c| c[r]).collect() };
+        probabilities = (0..outcomes.len())
+            .map(|r| blend.probability(&of(r), base[r]))
+            .collect();
+        if !recipe.serves_base_rate {
+            let map = choose_calibration(&probabilities, &outcomes, groups, options.seed)?.map;
+            probabilities
+                .iter_mut()
+                .for_each(|p| *p = map.probability(*p));
+            recipe.calibration = map;
+        }
+    }
+    Ok(Chosen {
+        recipe,
+        logistic,
+        boosted,
+        probabilities,
+        outcomes,
+    })
+}
+
+fn clearly_better(p: &[f64], base: &[f64], won: &[bool], groups: Option<&[u32]>) -> bool {
+    let gains: Vec<f64> = losses(base, won)
+        .iter()
+        .zip(losses(p, won))
+        .map(|(b, l)| b - l)
+        .collect();
+    let mean = gains.iter().sum::<f64>() / gains.len().max(1) as f64;
+    let error = Units::new(gains.len(), groups).error_of_mean(&gains, mean);
+    mean > CLEARLY * error.max(1e-9)
+}
+
+/// A blend of one candidate and a little of the base rate becomes that candidate alone where it is as good.
+fn undamped(blend: Blend, alone: &[f64], log_loss: f64) -> Blend {
+    let mut used = (0..alone.len()).filter(|&k| blend.weights[k] > 0.0);
+    let (Some(only), None) = (used.next(), used.next()) else {
+        return blend;
+    };
+    if alone[only] > log_loss * (1.0 + UNDAMPED) {
+        return blend;
+    }
+    let mut weights = vec![0.0; blend.weights.len()];
+    weights[only] = 1.0;
+    Blend {
+        weights,
+        base_weight: 0.0,
+    }
+}
