@@ -152,6 +152,16 @@ async fn the_same_file_again_changes_nothing() -> TestResult {
         ours.blobs.get(ours.id, &blob).await.is_err(),
         "nothing is kept"
     );
+    let mistaken = pb::UploadHeader {
+        mappings: vec![pb::ColumnMapping {
+            field: pb::TargetField::Price as i32,
+            column: "Prise".to_owned(),
+        }],
+        ..header(false)
+    };
+    let (_, answer) = ours.upload(first_file().as_bytes(), mistaken).await?;
+    let refused = answer.expect_err("no memory hides a mistake");
+    assert!(refused.message().contains("\"Prise\""), "{refused}");
     let (_, answer) = ours.upload(first_file().as_bytes(), header(false)).await?;
     let answer = answer?;
     ours.until_ready(&answer.id).await?;

@@ -165,8 +165,10 @@ impl Eyes<'_> {
 
     /// What was stated, and where it is wanted what the last file with this header meant.
     async fn stated(&self, glance: &Glance, sheet: &Sheet) -> Result<Stated> {
-        if !glance.remember {
-            return Ok(glance.reading.stated());
+        // What is stated of columns that are not there is refused, and not forgiven as a memory is.
+        let stated = glance.reading.stated();
+        if !glance.remember || !is_about(sheet, &stated) {
+            return Ok(stated);
         }
         let fingerprint = tabular::fingerprint(&sheet.headers);
         let mut tx = self.database.begin(glance.tenant).await?;
@@ -174,7 +176,7 @@ impl Eyes<'_> {
         tx.commit().await?;
         Ok(match earlier {
             Some(earlier) => glance.reading.remembering(&earlier),
-            None => glance.reading.stated(),
+            None => stated,
         })
     }
 
@@ -273,6 +275,20 @@ impl Eyes<'_> {
         });
         planned.await.map_err(broken)?
     }
+}
+
+/// Whether every column that something is stated of is in the sheet.
+fn is_about(sheet: &Sheet, stated: &Stated) -> bool {
+    let is_there = |column: &str| {
+        let base = column.rsplit_once(':').map_or(column, |(base, _)| base);
+        column == tabular::mapping::IMPORT_DATE
+            || [column, base]
+                .iter()
+                .any(|name| sheet.column_index(name).is_some())
+    };
+    let fields = stated.fields.iter().map(|(_, column)| column);
+    let formats = stated.formats.iter().map(|(column, _)| column);
+    fields.chain(formats).all(|column| is_there(column))
 }
 
 /// Whether trying again is of no use.
