@@ -178,11 +178,10 @@ fn every_service_has_its_image_roles_and_user() {
             }
         }
         expect("deploy/compose.yaml", &here, &format!("SERVICE: {name} "));
-        let role = if has_schema { "" } else { "no " };
         assert_eq!(
             there.contains("valutai/uses-postgres"),
             has_schema,
-            "k8s/base/services/{name}.yaml: the service has {role}schema"
+            "k8s/base/services/{name}.yaml: who has a schema uses Postgres, and nobody else"
         );
         if has_schema {
             let grants = read("deploy/postgres/grants.sql");
