@@ -168,10 +168,13 @@ def check(args):
 
 
 def restore(args):
-    """Restores into an empty database, an empty blob folder, and streams without their consumers."""
+    """Restores into an empty database, an empty blob folder, and streams without their consumers.
+
+    Looks at everything first. Where it breaks off later, empty the database and the blob folder, and run it again.
+    """
     folder, blobs = Path(args.folder), Path(args.blobs)
     manifest = check(args)
-    if query(f"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'valutai-%'") != "0":
+    if query("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'valutai-%'") != "0":
         raise Problem("services are connected to Postgres: stop them first")
     if query("SELECT count(*) FROM pg_namespace WHERE nspname IN "
              f"({', '.join(repr(schema) for schema in SCHEMAS)})") != "0":
@@ -179,11 +182,14 @@ def restore(args):
     if blobs.exists() and any(blobs.iterdir()):
         raise Problem(f"{blobs} is not empty: move it away first")
     nats = streams.connect()
+    there = streams.existing(nats, manifest["cut"])
+    if there and not args.replace_streams:
+        raise Problem(f"{', '.join(sorted(there))} exist: say --replace-streams to delete them")
     run("psql", postgres_url(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(folder / "roles.sql"))
     run("pg_restore", "--dbname", postgres_url(), "--exit-on-error", "--single-transaction", str(folder / "postgres.dump"))
     shutil.copytree(folder / "blobs", blobs, dirs_exist_ok=True)
     for name, cut in manifest["cut"].items():
-        kept, removed = streams.load(nats, name, folder / "streams" / name, cut, args.replace_streams, args.replicas)
+        kept, removed = streams.load(nats, name, folder / "streams" / name, cut, args.replicas)
         print(f"{name}: {kept} messages" + (f", {removed} removed that came after the database" if removed else ""))
     rows = counts()
     print(f"restored: {sum(rows.values())} rows in {len(rows)} tables, {sum(1 for p in blobs.rglob('*') if p.is_file())} blobs. "
@@ -194,7 +200,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
     for command, what in (("save", save), ("check", check), ("restore", restore)):
-        sub = commands.add_parser(command, help=what.__doc__)
+        sub = commands.add_parser(command, help=what.__doc__.splitlines()[0])
         sub.add_argument("folder", help="the backup")
         sub.add_argument("--kek", required=True, help="VALUTAI_KEK_FILE of the services")
         if command != "check":

@@ -23,7 +23,7 @@ DOMAINS = ["auth", "ingestion", "training", "prediction", "reporting"]
 OLDEST_SERVER = (2, 15, 1)
 LARGEST_CALL = 4 * 1024 * 1024
 CHUNK = 128 * 1024
-PATIENCE = 30.0
+PATIENCE = 20.0
 
 
 class Problem(Exception):
@@ -100,7 +100,11 @@ class Nats:
         inbox = self.fresh_inbox()
         self.publish(subject, body, inbox, headers)
         while True:
-            to, _, status, answer = self.next()
+            try:
+                to, _, status, answer = self.next()
+            except socket.timeout:
+                raise ConnectionError(f"no answer to {subject} in {PATIENCE:.0f} s: without a majority of the servers "
+                                      "there is none") from None
             if to != inbox:
                 continue
             if status and status.startswith("503"):
@@ -241,14 +245,16 @@ def save(nats, name, folder):
     return answer["state"]["messages"]
 
 
-def load(nats, name, folder, cut, replace, replicas):
-    """Brings a stream back, without consumers, and removes what came behind the position `cut`."""
+def existing(nats, wanted):
+    """Which of these streams there are."""
+    return set(wanted) & set(nats.api("STREAM.NAMES")["streams"] or [])
+
+
+def load(nats, name, folder, cut, replicas):
+    """Puts a saved stream in place, without consumers, and removes what came behind the position `cut`."""
     saved = json.loads((folder / "stream.json").read_text())
     config = saved["config"] | ({"num_replicas": replicas} if replicas else {})
-    exists = name in (nats.api("STREAM.NAMES")["streams"] or [])
-    if exists and not replace:
-        raise Problem(f"{name} exists: stop the services, and say --replace to put the saved one in its place")
-    if exists:
+    if name in existing(nats, [name]):
         nats.api(f"STREAM.DELETE.{name}")
     answer = nats.api(f"STREAM.RESTORE.{name}", config=config, state=saved["state"])
     with open(folder / "content", "rb") as content:
