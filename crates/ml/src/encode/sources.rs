@@ -3,6 +3,7 @@
 //! Deliberately not an importer: a value of the wrong kind is an error, it is not converted.
 
 use super::{ColumnKind, Encoder, Origin, Seen, ratio};
+use crate::grade::Oddity;
 use crate::table::{MISSING_CODE, Role, Table, Values};
 use crate::{Error, calendar};
 
@@ -177,6 +178,15 @@ pub(crate) fn number_text(x: f64) -> String {
 }
 
 impl Issue {
+    /// The oddity that makes an answer less reliable by itself; none for what is merely missing.
+    pub fn oddity(&self, name: &str) -> Option<Oddity> {
+        match self {
+            Self::Unseen(_) => Some(Oddity::UnseenCategory(name.to_owned())),
+            Self::Outside(..) => Some(Oddity::OutOfRange(name.to_owned())),
+            Self::NoColumn | Self::NoValue => None,
+        }
+    }
+
     /// The oddity as a sentence about the column `name`.
     pub fn text(&self, name: &str) -> String {
         match self {
