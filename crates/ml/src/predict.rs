@@ -13,6 +13,7 @@
 use crate::Error;
 use crate::boosted::Binned;
 use crate::encode::{Bound, Issue};
+use crate::grade::{EvidenceStatus, Graded, Oddity, evidence_status, grade};
 use crate::linalg::Sparse;
 use crate::logistic::{logit, sigmoid};
 use crate::model::{Evidence, Model};
@@ -52,6 +53,22 @@ pub struct Prediction {
     pub evidence: Evidence,
     /// What is odd about the row, in sentences.
     pub warnings: Vec<String>,
+    /// Those of the oddities that make the answer less reliable by themselves.
+    pub oddities: Vec<Oddity>,
+}
+
+impl Prediction {
+    /// The grade of the estimate, and those that the interval allows.
+    #[must_use]
+    pub fn graded(&self) -> Option<Graded> {
+        grade(self.probability, self.low, self.high)
+    }
+
+    /// Whether the answer can be relied on, and if not, why.
+    #[must_use]
+    pub fn status(&self) -> EvidenceStatus {
+        evidence_status(self.low, self.high, self.evidence, &self.oddities)
+    }
 }
 
 /// Rows encoded for a model, with the variance that unknown values add.
@@ -208,6 +225,10 @@ impl Model {
                 .iter()
                 .map(|(c, issue)| issue.text(&self.encoder.schema[*c].name))
                 .collect(),
+            oddities: issues
+                .iter()
+                .filter_map(|(c, issue)| issue.oddity(&self.encoder.schema[*c].name))
+                .collect(),
         }
     }
 
@@ -269,7 +290,7 @@ impl Model {
 }
 
 /// Mean slope of the probability on the way from `base` to `z`.
-fn points_per_log_odds(base: f64, z: f64) -> f64 {
+pub(crate) fn points_per_log_odds(base: f64, z: f64) -> f64 {
     if (z - base).abs() > 1e-6 {
         (sigmoid(z) - sigmoid(base)) / (z - base)
     } else {
