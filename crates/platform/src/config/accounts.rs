@@ -94,9 +94,9 @@ impl Accounts {
             mail,
             mail_from,
             argon2: Argon2Cost {
-                memory_kib: number("VALUTAI_ARGON2_MEMORY_KIB", usual.argon2.memory_kib)?,
-                passes: number("VALUTAI_ARGON2_PASSES", usual.argon2.passes)?,
-                lanes: number("VALUTAI_ARGON2_LANES", usual.argon2.lanes)?,
+                memory_kib: number("VALUTAI_PASSWORD_MEMORY_KIB", usual.argon2.memory_kib)?,
+                passes: number("VALUTAI_PASSWORD_PASSES", usual.argon2.passes)?,
+                lanes: number("VALUTAI_PASSWORD_LANES", usual.argon2.lanes)?,
             },
             session_idle: span("VALUTAI_SESSION_IDLE_MINUTES", minutes, usual.session_idle)?,
             session_max: span("VALUTAI_SESSION_MAX_HOURS", hours, usual.session_max)?,
@@ -145,11 +145,11 @@ impl FromStr for SignUpMode {
 /// What argon2id is made to cost. Higher values apply to a password at its next sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argon2Cost {
-    /// Memory in KiB. Variable `VALUTAI_ARGON2_MEMORY_KIB`.
+    /// Memory in KiB. Variable `VALUTAI_PASSWORD_MEMORY_KIB`.
     pub memory_kib: u32,
-    /// Passes over it. Variable `VALUTAI_ARGON2_PASSES`.
+    /// Passes over it. Variable `VALUTAI_PASSWORD_PASSES`.
     pub passes: u32,
-    /// Lanes. Variable `VALUTAI_ARGON2_LANES`.
+    /// Lanes. Variable `VALUTAI_PASSWORD_LANES`.
     pub lanes: u32,
 }
 
