@@ -60,6 +60,7 @@ fn check(sheet: &Sheet, profiles: &[tabular::Profile], mapping: &Mapping, today:
         today,
         leave_bad_rows_aside: true,
         allow_any_price: false,
+        joins_history: false,
     };
     let result = tabular::validate(sheet, mapping, profiles, &rules);
     let listed = result.bad_rows.total() as usize + result.report.left_out_rows as usize;

@@ -1,9 +1,11 @@
 //! The SQL of ingestion, by table. Deliberately no decisions.
 
+mod confirmed;
 mod datasets;
 mod imports;
 mod quotes;
 
+pub use confirmed::*;
 pub use datasets::*;
 pub use imports::*;
 pub use quotes::*;
