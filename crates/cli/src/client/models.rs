@@ -1,6 +1,8 @@
 //! `valutai models`: train, look, promote. Deliberately no judgement of scores: the server's notes
 //! are shown as they are.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use proto::training::{
@@ -8,7 +10,7 @@ use proto::training::{
     PromoteModelResponse, TrainModelRequest, TrainModelResponse,
 };
 
-use super::{Connection, connect, present, show, tell_next_page, wait};
+use super::{Connection, connect, model_export, present, show, tell_next_page, wait};
 use crate::{
     args::{Global, PageArgs},
     error::{Error, Result},
@@ -43,6 +45,14 @@ pub enum ModelsCommand {
     Show {
         /// Id of the model
         id: String,
+    },
+    /// Write a model to a file that predicts without a server, by `valutai score`
+    Export {
+        /// Id of the model
+        id: String,
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Make a model the one that answers by default
     Promote {
@@ -160,6 +170,7 @@ pub async fn run(command: ModelsCommand, global: &Global) -> Result<()> {
             let model = present(reply.model.as_ref(), "model")?;
             output::reply(global.output, &reply, |out| show::model(out, model))
         }
+        ModelsCommand::Export { id, out } => model_export::run(&connection, &id, &out).await,
         ModelsCommand::Promote { id, reason } => {
             let reply = promote(&connection, &id, &reason).await?;
             output::reply(global.output, &reply, |out| {

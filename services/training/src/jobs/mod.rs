@@ -6,7 +6,7 @@ mod resources;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use ml::{TrainOptions, Trained};
+use ml::TrainOptions;
 use platform::{
     Coded as _, Kit, TenantTx,
     consumer::{Consumer, Delivery, Failure},
@@ -17,7 +17,7 @@ use prost::Message as _;
 use proto::{
     ingestion::Snapshot,
     rpc::Context,
-    training::{InputSchema, Model, ModelTrained, Resources, TrainingFailed, TrainingRequested},
+    training::{InputSchema, Model, ModelTrained, TrainingFailed, TrainingRequested},
 };
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
@@ -60,6 +60,7 @@ struct Finished {
     artefact: Vec<u8>,
     /// Empty where the snapshot had none.
     history: Vec<u8>,
+    past_quotes: Vec<u8>,
 }
 
 /// How a training ended that was not interrupted.
@@ -156,7 +157,10 @@ impl Worker {
         // Blobs that no row names would never be found again. After an error they stay, since a
         // commit whose answer was lost may have named them.
         if !done? {
-            for blob in blobs.history.iter().chain([&blobs.artefact]) {
+            let blobs = [&blobs.artefact, &blobs.past_quotes]
+                .into_iter()
+                .chain(&blobs.history);
+            for blob in blobs {
                 self.kit.blobs.delete(delivery.tenant, blob).await?;
             }
         }
@@ -171,6 +175,7 @@ impl Worker {
                 [] => None,
                 history => Some(put("history", history).await?),
             },
+            past_quotes: put("past-quotes", &finished.past_quotes).await?,
         })
     }
 
@@ -199,10 +204,11 @@ impl Worker {
             dataset_id: row.dataset_id.to_string(),
             artefact: Some(blobs.artefact),
             history: blobs.history,
+            past_quotes: Some(blobs.past_quotes),
             input_schema: Some(finished.input_schema.clone()),
             model: Some(Model {
                 champion: first,
-                ..model_message(&row)?
+                ..scores::in_brief(model_message(&row)?)
             }),
         })
         .await?;
@@ -258,32 +264,25 @@ fn train(
     let mut snapshot = Snapshot::decode(data)?;
     let history = std::mem::take(&mut snapshot.history);
     let input_schema = snapshot::input_schema(&snapshot);
+    let names = snapshot::quote_names(&snapshot);
     let options = TrainOptions {
         seed: seed.cast_unsigned(),
         ..TrainOptions::default()
     };
-    match ml::train(&snapshot::training_set(snapshot), &options, on_progress) {
-        Ok(trained) => Ok(Outcome::Finished(Box::new(finished(
-            &trained,
-            input_schema,
-            history,
-            meter.end(),
-        )))),
+    let set = snapshot::training_set(snapshot);
+    match ml::train(&set, &options, on_progress) {
+        Ok(trained) => {
+            let resources = meter.end();
+            let past = snapshot::past_quotes(set, names, &input_schema, &trained.importance);
+            Ok(Outcome::Finished(Box::new(Finished {
+                model: scores::learned_model(&trained, resources),
+                input_schema,
+                artefact: trained.model.to_bytes(),
+                history,
+                past_quotes: past.to_bytes(),
+            })))
+        }
         Err(ml::Error::Cancelled) => Err(Error::Interrupted),
         Err(problem) => Ok(Outcome::Hopeless(problem.to_string())),
-    }
-}
-
-fn finished(
-    trained: &Trained,
-    input_schema: InputSchema,
-    history: Vec<u8>,
-    resources: Resources,
-) -> Finished {
-    Finished {
-        model: scores::learned_model(trained, resources),
-        input_schema,
-        artefact: trained.model.to_bytes(),
-        history,
     }
 }

@@ -33,6 +33,8 @@ pub struct ModelBlobs {
     pub artefact: BlobRef,
     /// What derived features are computed from; missing where there are none.
     pub history: Option<BlobRef>,
+    /// The quotes it learned from, which only prediction reads and names.
+    pub past_quotes: BlobRef,
 }
 
 /// A model that was found to be stale.
