@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use uuid::Uuid;
 
 use super::{
-    Result, discard,
+    Result, confirm, discard,
     prepare::{Prepared, prepare},
     put_snapshot, rebuild, system, tell_content,
 };
@@ -41,8 +41,6 @@ use crate::{
 const PORTIONS_AHEAD: usize = 1;
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: u64 = 50_000;
-/// Quotes that are confirmed at once.
-const CONFIRMED_AT_ONCE: usize = 10_000;
 /// Rows left aside that are stored at once.
 const QUARANTINE_AT_ONCE: usize = 1_000;
 
@@ -185,7 +183,7 @@ async fn write(
     let effect = plan.effect;
     let stored = stored_rows(&effect);
     store::update_quotes_replaced(&mut tx, dataset.id, &plan.replaced).await?;
-    confirm_quotes(&mut tx, import.id, &plan, &content).await?;
+    confirm::confirm_quotes(&mut tx, import.id, &plan, &content).await?;
     let job = Job {
         kit,
         delivery,
@@ -207,25 +205,6 @@ async fn write(
     tx.audit(&system(delivery), "ingestion.finish_import", import.id)
         .await?;
     Ok(Some(tx))
-}
-
-/// Notes the quotes that stand in the file as they are stored, so that they outlive the import that
-/// brought them.
-async fn confirm_quotes(
-    tx: &mut TenantTx,
-    import: Uuid,
-    plan: &Plan,
-    content: &FileContent,
-) -> Result<()> {
-    for some in plan.confirmed.chunks(CONFIRMED_AT_ONCE) {
-        let file_row = |row: usize| content.frame.rows.get(row).copied().unwrap_or_default();
-        let confirmed: Vec<_> = some
-            .iter()
-            .map(|(row, id, day)| (*id, *day, i32::try_from(file_row(*row)).unwrap_or(i32::MAX)))
-            .collect();
-        store::insert_confirmed(tx, import, &confirmed).await?;
-    }
-    Ok(())
 }
 
 /// Rows of the file that are stored.

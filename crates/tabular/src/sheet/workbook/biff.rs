@@ -148,6 +148,7 @@ fn tame_sheet(
             // Embedded charts have cells too, which are none of the sheet's.
             _ if depth > 0 => {}
             FORMULA => tame_formula(stream, &found),
+            MANY_NUMBERS => tame_numbers(stream, &found),
             kind if USELESS.contains(&kind) || kind == 0x00E5 => put(stream, found.at, BLANKED),
             _ => {}
         }
@@ -197,6 +198,19 @@ fn tame_sheet(
     }
     let rows = rows.into_iter().map(u32::from).collect();
     Ok(Tamed { rows })
+}
+
+/// Takes out a row of numbers that is not as long as its columns say.
+fn tame_numbers(stream: &mut [u8], found: &Record) {
+    let first = u16_at(stream, found.data.start + 2);
+    let last = u16_at(stream, found.data.end.saturating_sub(2));
+    let cells = first
+        .zip(last)
+        .and_then(|(first, last)| last.checked_sub(first));
+    let length = cells.map(|cells| 6 + 6 * (usize::from(cells) + 1));
+    if length != Some(found.data.len()) {
+        put(stream, found.at, BLANKED);
+    }
 }
 
 /// Turns a formula into the cell of its value, where that is a number or a truth, and takes its text
