@@ -4,6 +4,7 @@ use proto::ingestion as pb;
 use testkit::{TestResult, World};
 
 use super::*;
+use crate::store::update_quote_statistics;
 
 /// Quotes of a size at which Postgres would rather read the table than a poor index.
 const FILL: &str = "
