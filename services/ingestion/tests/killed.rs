@@ -22,7 +22,10 @@ const HELD: [(&str, &str); 7] = [
         "prepared, before any partition is made",
         "SELECT pg_advisory_xact_lock(hashtext('valutai.partitions'), hashtext('ingestion.quote'))",
     ),
-    ("partitions made, the event not yet claimed", "LOCK TABLE ingestion.inbox IN SHARE MODE"),
+    (
+        "partitions made, the event not yet claimed",
+        "LOCK TABLE ingestion.inbox IN SHARE MODE",
+    ),
     (
         "staged, and the first quotes being stored",
         "LOCK TABLE ingestion.quote_2015 IN SHARE MODE",
