@@ -101,7 +101,10 @@ pub async fn run(command: PolicyCommand, global: &Global) -> Result<()> {
         PolicyCommand::Show => {
             let request = connection.request(GetRecommendationPolicyRequest {});
             let mut prediction = connection.prediction();
-            let reply = prediction.get_recommendation_policy(request).await?.into_inner();
+            let reply = prediction
+                .get_recommendation_policy(request)
+                .await?
+                .into_inner();
             let policy = present(reply.policy.as_ref(), "policy")?;
             output::reply(global.output, &reply, |out| show::policy(out, policy))
         }
@@ -111,7 +114,10 @@ pub async fn run(command: PolicyCommand, global: &Global) -> Result<()> {
                 expected_version: if_version,
             });
             let mut prediction = connection.prediction();
-            let reply = prediction.set_recommendation_policy(request).await?.into_inner();
+            let reply = prediction
+                .set_recommendation_policy(request)
+                .await?
+                .into_inner();
             let policy = present(reply.policy.as_ref(), "policy")?;
             for note in &reply.notes {
                 eprintln!("note: {note}");
