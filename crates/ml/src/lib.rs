@@ -33,6 +33,7 @@ mod dependence;
 mod difference;
 mod encode;
 mod error;
+mod evaluate;
 mod grade;
 mod history;
 mod importance;
@@ -53,6 +54,7 @@ mod similar;
 mod split;
 mod table;
 mod train;
+mod trained;
 
 pub use artefact::FORMAT;
 pub use blend::{Blend, BlendChoice, fit_blend};
@@ -94,4 +96,5 @@ pub use score::{
 };
 pub use similar::{Difference, Neighbour, Similar};
 pub use table::{Column, MISSING_CODE, Role, Table, TrainingSet, Values};
-pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, Trained, train};
+pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, train};
+pub use trained::{BASE_RATE, BOOSTED, Candidate, ColumnSegments, FamilyScore, LOGISTIC, Trained};

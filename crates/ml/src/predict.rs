@@ -121,8 +121,15 @@ impl Model {
             return Ok(vec![self.base_rate(); bound.rows]);
         }
         let prepared = self.prepare(&bound);
+        let [linear, boosted, base] = self.blend();
+        let trees = match (&self.boosted, &prepared.binned) {
+            (Some(ensemble), Some(binned)) if boosted > 0.0 => ensemble.log_odds_of_all(binned),
+            _ => vec![0.0; bound.rows],
+        };
+        let base = base * logit(self.base_rate());
+        let blended = |r| linear * prepared.rows.dot(r, &self.weights) + boosted * trees[r] + base;
         Ok((0..bound.rows)
-            .map(|r| sigmoid(self.log_odds_alone(&prepared, r)))
+            .map(|r| sigmoid(self.calibration.log_odds(blended(r))))
             .collect())
     }
 
@@ -150,26 +157,6 @@ impl Model {
     /// Probability and the ends of its 95 % interval.
     pub(crate) fn interval(&self, z: f64, error: f64) -> [f64; 3] {
         [z, z - Z95 * error, z + Z95 * error].map(|z| sigmoid(self.calibration.log_odds(z)))
-    }
-
-    /// Calibrated log-odds without their error.
-    pub(crate) fn log_odds_alone(&self, prepared: &Prepared, row: usize) -> f64 {
-        if self.serves_base_rate {
-            return logit(self.base_rate());
-        }
-        let linear = prepared.rows.dot(row, &self.weights);
-        let bins = prepared.binned.as_ref().map(|b| b.row(row));
-        self.calibration.log_odds(self.blended(linear, bins))
-    }
-
-    /// Log-odds before calibration, from those of the linear part and the bins of the row.
-    pub(crate) fn blended(&self, linear_log_odds: f64, bins: Option<&[u8]>) -> f64 {
-        let [linear, boosted, base] = self.blend();
-        let trees = match (&self.boosted, bins) {
-            (Some(ensemble), Some(bins)) if boosted > 0.0 => ensemble.log_odds(bins),
-            _ => 0.0,
-        };
-        linear * linear_log_odds + boosted * trees + base * logit(self.base_rate())
     }
 
     /// Log-odds of the average training row, before calibration.

@@ -40,7 +40,7 @@ async fn a_history_is_stored_listed_and_deleted() -> TestResult {
     assert!(first.quotes[0].raw_json.contains("a, \\\"b\\\""));
 
     let stored = count(&world, "SELECT count(*) FROM ingestion.quote").await?;
-    let other = count(&world, "SELECT count(*) FROM ingestion.quote_other").await?;
+    let other = count(&world, "SELECT count(*) FROM ingestion.quote_before").await?;
     assert_eq!((stored, other), (90, 0));
 
     let hidden = theirs.dataset(&id).await.expect_err("it is not theirs");

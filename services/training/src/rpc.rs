@@ -7,7 +7,10 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::{commands::Commands, domain::model_message};
+use crate::{
+    commands::Commands,
+    domain::{model_message, scores::in_brief},
+};
 
 /// Answers the service's calls.
 #[derive(Debug)]
@@ -66,7 +69,8 @@ impl TrainingService for Rpc {
             .list_models(context.caller()?, dataset_id, page)
             .await?;
         let ids: Vec<_> = models.iter().map(|model| model.id).collect();
-        let models: Result<Vec<_>, _> = models.iter().map(model_message).collect();
+        let brief = |model| model_message(model).map(in_brief);
+        let models: Result<Vec<_>, _> = models.iter().map(brief).collect();
         Ok(pb::ListModelsResponse {
             models: models?,
             next_page_token: page.next_token(&ids),

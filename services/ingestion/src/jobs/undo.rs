@@ -20,6 +20,7 @@ pub async fn undo_import(
         .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
         .await?;
     let Some(mut tx) = opened else { return Ok(()) };
+    store::allow_long_work(&mut tx).await?;
     let Some(dataset) = store::claim_dataset(&mut tx, dataset_id).await? else {
         return Ok(tx.commit().await?);
     };

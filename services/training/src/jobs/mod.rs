@@ -208,7 +208,7 @@ impl Worker {
             input_schema: Some(finished.input_schema.clone()),
             model: Some(Model {
                 champion: first,
-                ..model_message(&row)?
+                ..scores::in_brief(model_message(&row)?)
             }),
         })
         .await?;
