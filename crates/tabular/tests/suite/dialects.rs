@@ -313,7 +313,7 @@ impl Dialect {
 }
 
 /// Reads a file; where its letters are in doubt, with the true encoding, which must be offered.
-fn sheet_of(bytes: &Vec<u8>, dialect: &Dialect) -> Result<Sheet, TestCaseError> {
+fn sheet_of(bytes: &[u8], dialect: &Dialect) -> Result<Sheet, TestCaseError> {
     match read(bytes, &ReadOptions::default()) {
         Ok(sheet) => Ok(sheet),
         Err(ReadError::AmbiguousEncoding { candidates }) => {

@@ -52,7 +52,7 @@ fn workbook(globals: &[Vec<u8>], cells: &[Vec<u8>]) -> Vec<u8> {
     with_one_stream("Workbook", stream).expect("is small")
 }
 
-fn read_with(bytes: &Vec<u8>, limits: Limits) -> Result<Sheet, ReadError> {
+fn read_with(bytes: &[u8], limits: Limits) -> Result<Sheet, ReadError> {
     let options = ReadOptions {
         limits,
         ..ReadOptions::default()
