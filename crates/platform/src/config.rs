@@ -1,6 +1,8 @@
 //! Everything a process can be told, read from the environment in this file and nowhere else.
 //! Deliberately no file format: a variable each, a file for each secret.
 
+mod accounts;
+
 use std::{
     env, fmt, fs,
     net::SocketAddr,
@@ -11,6 +13,8 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
+
+pub use self::accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked};
 
 /// What every service is told at its start.
 #[derive(Clone)]
@@ -38,6 +42,10 @@ pub struct Config {
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads; none where unset. Variable `VALUTAI_CLAMD`.
     pub clamd: Option<ClamdAddress>,
+    /// Accounts, sessions and mail.
+    pub accounts: Accounts,
+    /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
+    pub trusted_proxies: Networks,
 }
 
 /// Largest uploads that are taken.
@@ -286,6 +294,8 @@ impl Config {
             postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
             uploads: UploadLimits::from_env()?,
             clamd: ClamdAddress::from_env()?,
+            accounts: Accounts::from_env()?,
+            trusted_proxies: Networks::trusted_proxies_from_env()?,
         })
     }
 }
@@ -359,7 +369,10 @@ mod tests {
     #[test]
     fn every_variable_is_documented_for_operators() {
         let page = include_str!("../../../deploy/README.md");
-        let code = include_str!("config.rs");
+        let code = concat!(
+            include_str!("config.rs"),
+            include_str!("config/accounts.rs")
+        );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))
             .filter(|word| word.len() > 8 && word.starts_with("VALUTAI_"))
