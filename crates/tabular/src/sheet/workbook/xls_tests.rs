@@ -52,15 +52,15 @@ fn workbook(globals: &[Vec<u8>], cells: &[Vec<u8>]) -> Vec<u8> {
     with_one_stream("Workbook", stream).expect("is small")
 }
 
-fn read_with(bytes: &Vec<u8>, limits: Limits) -> Result<Sheet, ReadError> {
+fn read_with(bytes: &[u8], limits: Limits) -> Result<Sheet, ReadError> {
     let options = ReadOptions {
         limits,
         ..ReadOptions::default()
     };
-    read(bytes, &options)
+    read(&bytes, &options)
 }
 
-fn rows(bytes: &Vec<u8>) -> Result<Vec<Vec<String>>, ReadError> {
+fn rows(bytes: &[u8]) -> Result<Vec<Vec<String>>, ReadError> {
     let sheet = read_with(bytes, Limits::default())?;
     let row = |row| sheet.record(row).map(|(_, cell)| cell.to_owned()).collect();
     Ok((0..sheet.row_count()).map(row).collect())
