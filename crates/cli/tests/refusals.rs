@@ -199,7 +199,7 @@ async fn things_that_are_not_there() -> TestResult {
     assert_code(found, Code::InvalidArgument, "nonsense")?;
     let found = predict::predict(&owner.connection, "", quote()).await;
     assert_code(found, Code::FailedPrecondition, "train")?;
-    let found = models::train(&owner.connection, &unknown, 1).await;
+    let found = models::train(&owner.connection, &unknown, 1, "").await;
     assert_code(found, Code::NotFound, "dataset")?;
 
     let request = ListPredictionsRequest::default();

@@ -47,6 +47,7 @@ mod similar;
 mod split;
 mod table;
 mod train;
+mod versions;
 
 pub use artefact::FORMAT;
 pub use blend::{Blend, BlendChoice, fit_blend};
@@ -82,3 +83,4 @@ pub use score::{
 pub use similar::{Difference, Neighbour, Similar};
 pub use table::{Column, MISSING_CODE, Role, Table, TrainingSet, Values};
 pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, Trained, train};
+pub use versions::versions;

@@ -111,6 +111,10 @@ pub struct Progress {
 pub struct Trained {
     /// Fitted on all rows.
     pub model: Model,
+    /// Fitted on the training rows only: what was evaluated, for later comparisons on rows that it has not seen.
+    pub evaluated: Model,
+    /// The rows that it has not seen, ascending.
+    pub test_rows: Vec<usize>,
     /// Figures on the test rows of what is served, fitted on the training rows only: the blend of the candidates, or the
     /// base rate where that is not beaten.
     pub evaluation: Evaluation,
@@ -221,6 +225,8 @@ pub fn train(
         notes: built.model.notes().to_vec(),
         penalty_curve: chosen.logistic.curve,
         model: built.model,
+        evaluated: fitted,
+        test_rows: sides.test.clone(),
     };
     trained.notes.extend(remarks(set, &sides, &trained));
     reporter.tell(Stage::Refitting, 1.0)?;

@@ -31,7 +31,11 @@ impl PredictionService for Rpc {
         context: Context,
         request: pb::PredictRequest,
     ) -> Result<pb::PredictResponse, Status> {
-        let model_id = optional_id(&request.model_id)?;
+        let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
         let quotes = vec![request.quote.ok_or(Error::NoQuote)?];
         let mut made = self
             .commands
@@ -49,7 +53,11 @@ impl PredictionService for Rpc {
         context: Context,
         request: pb::PredictBatchRequest,
     ) -> Result<pb::PredictBatchResponse, Status> {
-        let model_id = optional_id(&request.model_id)?;
+        let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
         let predictions = self
             .commands
             .predict(&context, context.caller()?, model_id, request.quotes)
@@ -88,6 +96,24 @@ impl PredictionService for Rpc {
         Ok(pb::ListPredictionsResponse {
             predictions: predictions.map_err(Error::from)?,
             next_page_token: page.next_token(&ids),
+        })
+    }
+
+    async fn compare_shadow(
+        &self,
+        context: Context,
+        request: pb::CompareShadowRequest,
+    ) -> Result<pb::CompareShadowResponse, Status> {
+        let models = (
+            parse_id("model_a", &request.model_a)?,
+            parse_id("model_b", &request.model_b)?,
+        );
+        let comparison = self
+            .commands
+            .compare_shadow(context.caller()?, models, request.threshold)
+            .await?;
+        Ok(pb::CompareShadowResponse {
+            comparison: Some(comparison),
         })
     }
 }

@@ -1,5 +1,11 @@
 //! The SQL of prediction. Deliberately no decisions.
 
+mod aliases;
+
+pub use aliases::{
+    ShadowRow, find_alias, find_apart, find_asked, insert_shadow_answer, update_alias,
+};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::TenantTx;
 use proto::common::BlobRef;

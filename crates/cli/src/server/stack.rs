@@ -13,7 +13,7 @@ use clap::Args;
 use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
-    config::{ClamdAddress, Key, Secret, UploadLimits},
+    config::{ACK_WAIT, ClamdAddress, Key, Secret, UploadLimits},
     launch::{Launch, Launched},
 };
 
@@ -158,6 +158,7 @@ async fn launch(
         kek: kept_secret(&data_dir.join("key-encryption-key"))?,
         listen,
         postgres_connections: 8,
+        ack_wait: ACK_WAIT,
         uploads: UploadLimits::from_env().map_err(setting)?,
         clamd: ClamdAddress::from_env().map_err(setting)?,
     };

@@ -1,7 +1,9 @@
 //! The units of work of prediction. Answers are computed before the transaction is opened, which then
 //! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
 
+mod aliases;
 mod models;
+mod shadow;
 
 use std::sync::Arc;
 
@@ -15,7 +17,10 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::models::{Loaded, Models},
+    commands::{
+        models::{Loaded, Models},
+        shadow::Challengers,
+    },
     domain::{
         self, Ids, answer,
         fields::{self, Past},
@@ -31,6 +36,7 @@ pub struct Commands {
     kit: Kit,
     models: Models,
     ids: Ids,
+    challengers: Challengers,
 }
 
 impl Commands {
@@ -39,6 +45,7 @@ impl Commands {
             kit: kit.clone(),
             models: Models::new(kit),
             ids: Ids::default(),
+            challengers: Challengers::default(),
         }
     }
 

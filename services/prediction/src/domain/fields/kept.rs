@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use proto::prediction::{QuoteInput, field_value::Value};
+use proto::prediction::{FieldValue, QuoteInput, field_value::Value};
 use sha2::{Digest as _, Sha256};
+
+use crate::Error;
 
 /// The fields of a quote as they are kept, names in order, and the hash of that text.
 #[must_use]
@@ -24,6 +26,28 @@ pub fn kept_input(quote: &QuoteInput) -> (String, Vec<u8>) {
     let text = serde_json::json!(fields).to_string();
     let hash = Sha256::digest(text.as_bytes()).to_vec();
     (text, hash)
+}
+
+/// The quote whose fields were kept as this text.
+///
+/// # Errors
+/// Where the text is not what [`kept_input`] writes.
+pub fn sent_input(text: &str, quote_ref: &str) -> Result<QuoteInput, Error> {
+    let kept: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)
+        .map_err(|error| Error::Broken(format!("kept fields cannot be read: {error}")))?;
+    let value = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(Value::Text(text)),
+        serde_json::Value::Bool(flag) => Some(Value::Flag(flag)),
+        serde_json::Value::Number(number) => number.as_f64().map(Value::Number),
+        _ => None,
+    };
+    Ok(QuoteInput {
+        quote_ref: quote_ref.to_owned(),
+        fields: kept
+            .into_iter()
+            .map(|(name, kept)| (name, FieldValue { value: value(kept) }))
+            .collect(),
+    })
 }
 
 #[cfg(test)]

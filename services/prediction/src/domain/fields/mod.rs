@@ -10,7 +10,7 @@ mod past_tests;
 #[cfg(test)]
 mod tests;
 
-pub use kept::kept_input;
+pub use kept::{kept_input, sent_input};
 pub use past::Past;
 
 use cells::{Cell, check_values, read_cell, shortened};
