@@ -166,6 +166,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "ListSessions",
             "SignOut",
             "WhoAmI",
+            "ExplainDifference",
             "GetPrediction",
             "ListPredictions",
             "WatchPredictions",

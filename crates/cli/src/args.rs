@@ -6,7 +6,8 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    client::ClientCommand, output::Format, sample::command::SampleArgs, server::ServerCommand,
+    client::ClientCommand, output::Format, sample::command::SampleArgs, score::ScoreArgs,
+    server::ServerCommand,
 };
 
 /// Where a gateway listens unless told otherwise.
@@ -48,6 +49,8 @@ pub enum Command {
     Client(ClientCommand),
     /// Write a generated quote history whose truth is known
     Sample(SampleArgs),
+    /// Predict all quotes of a CSV file with an exported model, without a server
+    Score(ScoreArgs),
 }
 
 /// Options of every command.

@@ -2,7 +2,7 @@
 //!
 //! Layout: [`args`] is the tree of commands; [`client`] talks to a gateway; [`output`], [`table`],
 //! [`text`] and [`progress`] show what came back; [`sample`] makes a quote history with known
-//! truth; [`server`] runs the system; [`error`] decides sentences and exit codes. Deliberately not here: any rule of the
+//! truth; [`score`] predicts without a server; [`server`] runs the system; [`error`] decides sentences and exit codes. Deliberately not here: any rule of the
 //! product, which stands behind the gateway.
 
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ pub mod files;
 pub mod output;
 pub mod progress;
 pub mod sample;
+pub mod score;
 pub mod server;
 pub mod table;
 pub mod text;
@@ -53,5 +54,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Client(command) => client::run(command, cli.global).await,
         Command::Server(command) => server::run(command, &cli.global).await,
         Command::Sample(args) => sample::command::run(&args),
+        Command::Score(args) => score::run(&args, &cli.global),
     }
 }

@@ -162,7 +162,7 @@ async fn people_who_may_not() -> TestResult {
     let viewer = add_member(&owner, "people-viewer", Role::Viewer).await?;
     let request = TrainModelRequest {
         dataset_id: dataset.id,
-        seed: 1,
+        ..TrainModelRequest::default()
     };
     let status = viewer
         .connection

@@ -2,7 +2,7 @@
 //!
 //! `speed fit FILE TREES LEAVES` fits on the first 80 % of the rows of a comma-separated file and scores the rest: columns
 //! named `c_...` are categories, `price` is the price, the last column is the outcome (1 or 0), the others are numbers.
-//! `speed train ROWS...` trains on generated quotes of that many rows. Deliberately not a test: it prints and judges
+//! `speed train ROWS...` trains on generated quotes of that many rows, `speed file FILE` on a file. Deliberately not a test: it prints and judges
 //! nothing. `benches/against_lightgbm.py` runs it.
 
 #[path = "../tests/common/mod.rs"]
@@ -23,8 +23,20 @@ fn main() -> Result<(), Error> {
             number(3).unwrap_or(15),
         ),
         Some("train") => (1..arguments.len()).filter_map(number).try_for_each(train),
+        Some("file") => {
+            let (table, won) = read(PathBuf::from(arguments.get(1).map_or("", String::as_str)));
+            run(
+                "file",
+                &ml::TrainingSet {
+                    features: table,
+                    outcome: won,
+                    date: None,
+                    group: None,
+                },
+            )
+        }
         _ => {
-            println!("speed fit FILE TREES LEAVES | speed train ROWS...");
+            println!("speed fit FILE TREES LEAVES | speed train ROWS... | speed file FILE");
             Ok(())
         }
     }
@@ -94,14 +106,44 @@ fn peak() -> String {
     line.map_or_else(|| "unknown".to_owned(), |l| l.trim().to_owned())
 }
 
+/// Processor seconds of this process, where the system tells in hundredths.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = |at: usize| {
+        let field = stat.rsplit(')').next()?.split_whitespace().nth(at)?;
+        field.parse::<f64>().ok()
+    };
+    // User and system time are fields 14 and 15; what stands before the bracket are the first two.
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
+}
+
 fn train(rows: usize) -> Result<(), Error> {
     let set = common::quotes(rows, -1.0, 1).set;
+    run(&format!("{rows} rows"), &set)
+}
+
+fn run(name: &str, set: &ml::TrainingSet) -> Result<(), Error> {
     let before = peak();
-    let start = Instant::now();
-    let trained = common::train(&set, 1)?;
+    let (start, begun) = (Instant::now(), processor());
+    let options = ml::TrainOptions {
+        seed: 1,
+        ..ml::TrainOptions::default()
+    };
+    let mut last = (ml::Stage::Preparing, begun);
+    let mut stages = Vec::new();
+    let trained = ml::train(set, &options, &mut |p| {
+        if p.stage != last.0 {
+            stages.push(format!("{:?} {:.2}", last.0, processor() - last.1));
+            last = (p.stage, processor());
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    stages.push(format!("{:?} {:.2}", last.0, processor() - last.1));
+    println!("processor seconds by stage: {}", stages.join(", "));
     println!(
-        "{rows} rows: {:.2} s, peak memory {} (before {before}), log loss {:.5}, weights {:?}",
+        "{name}: {:.2} s, {:.2} s of processor, peak memory {} (before {before}), log loss {:.5}, weights {:?}",
         start.elapsed().as_secs_f64(),
+        processor() - begun,
         peak(),
         trained.evaluation.log_loss.value,
         trained.model.blend()

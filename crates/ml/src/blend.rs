@@ -47,6 +47,16 @@ pub struct BlendChoice {
 }
 
 impl Blend {
+    /// All the weight on candidate `at` of `candidates`.
+    pub(crate) fn only(at: usize, candidates: usize) -> Self {
+        Self {
+            weights: (0..candidates)
+                .map(|k| f64::from(u8::from(k == at)))
+                .collect(),
+            base_weight: 0.0,
+        }
+    }
+
     /// Log-odds of the blend from the candidates' log-odds and those of the base rate.
     ///
     /// Contributions blend in the same way: every one is multiplied by the weight of its candidate, and the candidates'

@@ -10,6 +10,7 @@ use crate::encode::{Bound, Encoder};
 use crate::logistic::sigmoid;
 use crate::parallel;
 use crate::table::TrainingSet;
+use crate::trained::FamilyScore;
 
 /// Rows from which families race on one fold, and folds that the winner gets.
 const LARGE: usize = 20_000;
@@ -22,8 +23,8 @@ pub(crate) struct BoostedCandidate {
     pub plan: Plan,
     /// Held-back probabilities, fold after fold, of the last folds; of all where rows are not very many.
     pub probabilities: Vec<f64>,
-    /// Mean held-back log loss of every family tried, in words.
-    pub tried: Vec<(String, f64)>,
+    /// Every family tried.
+    pub tried: Vec<FamilyScore>,
 }
 
 /// Settings of the families for a fit on `rows` rows, from simple to rich.
@@ -135,6 +136,26 @@ fn sides(
     Ok((train, held))
 }
 
+/// What is told of the families, `best` the chosen one.
+fn tried(families: &[Settings], explored: &[Explored], best: usize) -> Vec<FamilyScore> {
+    let mut tried = Vec::new();
+    for (at, (family, found)) in families.iter().zip(explored).enumerate() {
+        if let Some(log_loss) = found.without_pairs {
+            tried.push(FamilyScore {
+                family: family_text(family, Rounds::default()),
+                log_loss,
+                chosen: false,
+            });
+        }
+        tried.push(FamilyScore {
+            family: family_text(family, found.rounds),
+            log_loss: found.log_loss,
+            chosen: at == best,
+        });
+    }
+    tried
+}
+
 /// The best boosted candidate over `folds`; `None` where no family beats the constant in any round.
 ///
 /// `tick` is told between the steps, with the share that is done, and may stop.
@@ -180,19 +201,13 @@ pub(crate) fn choose_boosted(
     }
     explored.reverse();
     tick(0.6)?;
-    let mut tried = Vec::new();
-    for (family, found) in families.iter().zip(&explored) {
-        if let Some(without) = found.without_pairs {
-            tried.push((family_text(family, Rounds::default()), without));
-        }
-        tried.push((family_text(family, found.rounds), found.log_loss));
-    }
     let mut best = 0;
     for at in 1..explored.len() {
         if explored[at].log_loss < explored[best].log_loss * (1.0 - RICHER) {
             best = at;
         }
     }
+    let tried = tried(&families, &explored, best);
     let family = &families[best];
     let mut found = explored.swap_remove(best);
     drop(explored);

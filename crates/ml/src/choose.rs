@@ -27,6 +27,10 @@ pub(crate) struct Chosen {
     pub recipe: Recipe,
     pub logistic: CrossValidation,
     pub boosted: Option<BoostedCandidate>,
+    /// Held-back log loss of the base rate, the logistic and the boosted candidate on the same rows.
+    pub log_losses: [Option<f64>; 3],
+    /// The same of what is served.
+    pub served_log_loss: Option<f64>,
     /// Held-back probabilities of the chosen blend, and the outcomes of those rows.
     pub probabilities: Vec<f64>,
     pub outcomes: Vec<bool>,
@@ -138,7 +142,17 @@ fn decide(
             recipe.calibration = map;
         }
     }
+    let mean = |p: &[f64]| {
+        let total: f64 = losses(p, &outcomes).iter().sum();
+        (!outcomes.is_empty()).then(|| total / outcomes.len() as f64)
+    };
     Ok(Chosen {
+        log_losses: [
+            mean(base),
+            mean(&logistic.probabilities[from..]),
+            boosted.as_ref().and_then(|b| mean(&b.probabilities)),
+        ],
+        served_log_loss: mean(&probabilities),
         recipe,
         logistic,
         boosted,
@@ -167,10 +181,5 @@ fn undamped(blend: Blend, alone: &[f64], log_loss: f64) -> Blend {
     if alone[only] > log_loss * (1.0 + UNDAMPED) {
         return blend;
     }
-    let mut weights = vec![0.0; blend.weights.len()];
-    weights[only] = 1.0;
-    Blend {
-        weights,
-        base_weight: 0.0,
-    }
+    Blend::only(only, blend.weights.len())
 }

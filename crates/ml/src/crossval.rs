@@ -24,8 +24,6 @@ pub struct PenaltyScore {
 pub(crate) struct CrossValidation {
     pub curve: Vec<PenaltyScore>,
     pub penalty: f64,
-    /// Log loss of the base rate of the fitting sides on the same rows.
-    pub base_log_loss: f64,
     /// Held-back probabilities under the chosen penalty, those of the base rate, and the outcomes of those rows.
     pub probabilities: Vec<f64>,
     pub base: Vec<f64>,
@@ -103,10 +101,8 @@ fn judge(mut pooled: HeldBack, outcomes: Vec<bool>, penalties: &[f64]) -> CrossV
     let best = (0..curve.len())
         .min_by(|&a, &b| curve[a].log_loss.total_cmp(&curve[b].log_loss))
         .unwrap_or(0);
-    let base_losses = losses(&pooled[penalties.len()]);
     CrossValidation {
         penalty: penalties[best],
-        base_log_loss: average(&base_losses),
         base: std::mem::take(&mut pooled[penalties.len()]),
         probabilities: std::mem::take(&mut pooled[best]),
         rows: Vec::new(),

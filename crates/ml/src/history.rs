@@ -68,7 +68,14 @@ impl PriceHistory {
             let by = yardstick.map_or(1.0, |y| y[row]);
             (p > 0.0 && by > 0.0).then(|| (p / by, won[row]))
         };
-        let mut known: Vec<(f64, bool)> = price.iter().enumerate().filter_map(relative).collect();
+        Self::of_numbers(
+            price.iter().enumerate().filter_map(relative).collect(),
+            basis,
+        )
+    }
+
+    /// The history of numbers and outcomes in any order; `None` with fewer than 20 of them, or where they do not vary.
+    pub(crate) fn of_numbers(mut known: Vec<(f64, bool)>, basis: PriceBasis) -> Option<Self> {
         if known.len() < 20 {
             return None;
         }

@@ -1,152 +1,122 @@
-//! How much each source column matters, on rows that the model was not fitted on.
+//! What every source column is worth to a model, how much it moves answers, and in which direction and shape.
 //!
-//! A column is shuffled by swapping everything encoded from it between rows, so that whatever is derived from it moves
-//! along and nothing else does: a ratio of price and list price moves with the price. Deliberately not by single encoded
-//! columns.
-
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+//! Worth is measured by permutation on rows that the model was not fitted on, movement by contributions, shape by partial
+//! dependence. Deliberately thinned where trees make every answer dear: intervals say how far the figures carry.
 
 use crate::Error;
+use crate::dependence::{Dependence, partial_dependence};
 use crate::encode::Bound;
-use crate::logistic::loss;
 use crate::model::Model;
-use crate::predict::Prepared;
-use crate::score::{Score, standard_error};
+use crate::parallel;
+use crate::permutation::{Rows, mean_absolute_contributions, permuted};
+use crate::score::Score;
 use crate::table::Table;
 
 /// Shuffles per column.
 const REPEATS: usize = 5;
-/// Two-sided 95 % quantile of Student's t with four degrees of freedom.
-const T95: f64 = 2.776_445;
-/// Most rows used, fewer where trees make every answer dear.
-const MOST_ROWS: usize = 20_000;
-/// Most visits of a row to a tree.
-const MOST_VISITS: usize = 60_000_000;
-/// Most rows over which contributions are averaged when there are trees.
-const MOST_EXPLAINED: usize = 500;
+/// Visits of a row to a tree that all shuffles, and all curves, may cost.
+const MOST_VISITS: usize = 100_000_000;
+/// Fewest and most rows that are shuffled.
+const SHUFFLED: (usize, usize) = (300, 20_000);
+/// Fewest and most rows that a curve is averaged over.
+const CURVED: (usize, usize) = (100, 2000);
+/// Answers per row and curve.
+const POINTS: usize = 20;
+/// Columns that get a curve, the most important ones.
+const MOST_CURVES: usize = 30;
+/// Most rows over which contributions are averaged when there are trees, and without.
+const EXPLAINED: (usize, usize) = (500, 20_000);
 
 /// What a column is worth to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Importance {
     /// Name of the column.
     pub column: String,
-    /// Increase of the test log loss when the column is shuffled: mean of five shuffles, t interval over them.
+    /// Increase of the test log loss when the column is shuffled: mean over five shuffles, t interval over rows or groups.
     pub log_loss_increase: Score,
     /// Mean absolute contribution to the log-odds over the test rows.
     pub mean_contribution: f64,
+    /// How the probability moves with it on the test rows; `None` beyond the first thirty columns and for columns without
+    /// a value there.
+    pub effect: Option<Dependence>,
 }
 
-/// Importance of every used column, largest first; rows are thinned evenly.
+/// Evenly spaced positions: `count` of `of`.
+pub(crate) fn thinned(of: usize, count: usize) -> Vec<usize> {
+    let count = count.min(of);
+    (0..count).map(|i| i * of / count).collect()
+}
+
+/// Importance of every used column on `rows`, largest first.
 pub(crate) fn importance(
     model: &Model,
-    table: &Table,
-    won: &[bool],
+    rows: &Rows<'_>,
     seed: u64,
+    threads: usize,
 ) -> Result<Vec<Importance>, Error> {
-    let trees = model.boosted.as_ref().map_or(0, |b| b.trees());
-    let columns = model.schema().iter().filter(|c| c.used).count();
-    let affordable = MOST_VISITS / (trees * columns * REPEATS).max(1);
-    let rows = won.len().min(MOST_ROWS).min(affordable.max(300));
-    let picked: Vec<usize> = (0..rows).map(|i| i * won.len() / rows).collect();
-    let table = table.select(&picked);
+    let of_schema: Vec<usize> = (0..model.schema().len())
+        .filter(|&c| model.schema()[c].used)
+        .collect();
+    let columns: Vec<usize> = of_schema
+        .iter()
+        .filter_map(|&c| {
+            let name = &model.schema()[c].name;
+            rows.table.columns.iter().position(|t| t.name == *name)
+        })
+        .collect();
+    let visits = model.boosted.as_ref().map_or(1, |b| b.trees()).max(1);
+    let affordable = |answers: usize| MOST_VISITS / (visits * answers).max(1);
+    let shuffled = affordable(columns.len() * REPEATS).clamp(SHUFFLED.0, SHUFFLED.1);
+    let picked = thinned(rows.won.len(), shuffled);
+    let won: Vec<bool> = picked.iter().map(|&r| rows.won[r]).collect();
+    let groups: Option<Vec<u32>> = rows.groups.map(|g| picked.iter().map(|&r| g[r]).collect());
+    let thin = rows.table.select(&picked);
+    let predict = |table: &Table| model.probabilities(table).unwrap_or_default();
+    let worth = permuted(
+        &predict,
+        &Rows {
+            table: &thin,
+            won: &won,
+            groups: groups.as_deref(),
+        },
+        &columns,
+        REPEATS,
+        (seed, threads),
+    )?;
+    let moved = contributions(model, rows.table)?;
+    let curves = MOST_CURVES.min(worth.len());
+    let curved = affordable(curves * POINTS).clamp(CURVED.0, CURVED.1);
+    let few = rows.table.select(&thinned(rows.won.len(), curved));
+    let effects = parallel::map(curves, threads, |at| {
+        // A column without a value on these rows has no curve.
+        partial_dependence(&predict, &few, &worth[at].column).ok()
+    });
+    let mut effects = effects.into_iter();
+    let found = worth.into_iter().map(|w| {
+        let at = model.schema().iter().position(|c| c.name == w.column);
+        Importance {
+            mean_contribution: at.and_then(|at| moved.get(at)).copied().unwrap_or(0.0),
+            column: w.column,
+            log_loss_increase: w.log_loss_increase,
+            effect: effects.next().flatten(),
+        }
+    });
+    Ok(found.collect())
+}
+
+/// Mean absolute contribution of every schema column.
+fn contributions(model: &Model, table: &Table) -> Result<Vec<f64>, Error> {
+    let most = if model.boosted.is_some() {
+        EXPLAINED.0
+    } else {
+        EXPLAINED.1
+    };
+    let table = table.select(&thinned(table.rows(), most));
     let bound = Bound::new(&model.encoder, &table)?;
     let prepared = model.prepare(&bound);
     let sources = model.encoder.sources();
-    let parts: Vec<Vec<f64>> = (0..rows)
-        .map(|r| model.linear_parts(&prepared, &sources, r))
+    let rows: Vec<Vec<f64>> = (0..table.rows())
+        .map(|r| model.parts(&prepared, &sources, r))
         .collect();
-    let explained = if trees > 0 {
-        rows.min(MOST_EXPLAINED)
-    } else {
-        rows
-    };
-    let contributions: Vec<Vec<f64>> = (0..explained)
-        .map(|i| model.parts(&prepared, &sources, i * rows / explained))
-        .collect();
-    let mean_loss = |z: &mut dyn FnMut(usize) -> f64| {
-        let sum: f64 = (0..rows).map(|r| loss(z(r), won[picked[r]])).sum();
-        sum / rows as f64
-    };
-    let undisturbed = mean_loss(&mut |r| model.log_odds_alone(&prepared, r));
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order: Vec<usize> = (0..rows).collect();
-    let mut found = Vec::new();
-    for (c, column) in model.schema().iter().enumerate().filter(|(_, c)| c.used) {
-        let mut swap = Swap::new(model, &prepared, c);
-        let mut increases = [0.0; REPEATS];
-        for increase in &mut increases {
-            order.shuffle(&mut rng);
-            *increase = mean_loss(&mut |r| {
-                let linear = prepared.rows.dot(r, &model.weights);
-                swap.log_odds(r, order[r], linear - parts[r][c] + parts[order[r]][c])
-            }) - undisturbed;
-        }
-        let total: f64 = contributions.iter().map(|p| p[c].abs()).sum();
-        found.push(Importance {
-            column: column.name.clone(),
-            log_loss_increase: spread(&increases),
-            mean_contribution: total / explained.max(1) as f64,
-        });
-    }
-    found.sort_by(|a, b| {
-        b.log_loss_increase
-            .value
-            .total_cmp(&a.log_loss_increase.value)
-    });
-    Ok(found)
-}
-
-/// Rows that take everything derived from one column from another row.
-struct Swap<'a> {
-    model: &'a Model,
-    prepared: &'a Prepared,
-    /// Boosted features that are derived from the column.
-    features: Vec<usize>,
-    bins: Vec<u8>,
-}
-
-impl<'a> Swap<'a> {
-    fn new(model: &'a Model, prepared: &'a Prepared, column: usize) -> Self {
-        let features = model
-            .boosted
-            .iter()
-            .flat_map(|b| b.features.iter().enumerate());
-        let own = features.filter(|(_, f)| f.origin.source() == column);
-        Self {
-            features: own.map(|(at, _)| at).collect(),
-            bins: Vec::new(),
-            model,
-            prepared,
-        }
-    }
-
-    /// Log-odds of `row` with the column of `other`, given the log-odds of the linear part.
-    fn log_odds(&mut self, row: usize, other: usize, linear: f64) -> f64 {
-        if self.model.serves_base_rate {
-            return self.model.log_odds_alone(self.prepared, row);
-        }
-        let bins = self.prepared.binned.as_ref().map(|binned| {
-            self.bins.clear();
-            self.bins.extend_from_slice(binned.row(row));
-            for &feature in &self.features {
-                self.bins[feature] = binned.row(other)[feature];
-            }
-            self.bins.as_slice()
-        });
-        self.model
-            .calibration
-            .log_odds(self.model.blended(linear, bins))
-    }
-}
-
-fn spread(values: &[f64; REPEATS]) -> Score {
-    let value = values.iter().sum::<f64>() / REPEATS as f64;
-    let half = T95 * standard_error(values, value);
-    Score {
-        value,
-        low: value - half,
-        high: value + half,
-    }
+    Ok(mean_absolute_contributions(&rows))
 }

@@ -70,6 +70,25 @@ pub struct LeakFinding {
 }
 
 impl LeakFinding {
+    /// The figure of the kind: area under the curve, or a share; 0 to 1.
+    #[must_use]
+    pub fn figure(&self) -> f64 {
+        match self.kind {
+            LeakKind::Ranks { auc, .. } | LeakKind::Levels { auc, .. } => auc,
+            LeakKind::FilledForOneOutcome { share, .. } => share,
+            LeakKind::AfterOutcome { rows, of } => rows as f64 / of.max(1) as f64,
+        }
+    }
+
+    /// The finding and what to do about it, in sentences.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        format!(
+            "{} It may be known only after the outcome; if so, train without it.",
+            self.text()
+        )
+    }
+
     /// The finding in a sentence.
     #[must_use]
     pub fn text(&self) -> String {

@@ -172,6 +172,12 @@ fn at_rate(points: &[(usize, f64)], rate: f64, floor: bool) -> PowerLaw {
     law
 }
 
+/// A number of rows to two digits: a law of four points knows no more.
+fn rounded(rows: f64) -> String {
+    let digits = 10f64.powf(rows.max(1.0).log10().floor() - 1.0).max(1.0);
+    format!("{:.0}", (rows / digits).round() * digits)
+}
+
 /// Trains on nested random parts of the rows `0..rows` and fits the laws.
 ///
 /// `shares` are parts of the whole, such as 0.125, 0.25, 0.5, 1; a larger part holds every smaller one. Rows with the same
@@ -219,6 +225,26 @@ pub fn learning_curve(
 }
 
 impl LearningCurve {
+    /// What it says of the uncertainty, in a sentence.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let rows = self.points.last().map_or(0, |p| p.rows);
+        match self.rows_to_halve_interval {
+            None if self.points.len() < 3 => {
+                "There are too few rows to say what more would bring.".to_owned()
+            }
+            None => "More rows like these did not narrow the intervals.".to_owned(),
+            Some(needed) if needed.guess => format!(
+                "Intervals half as wide would take more than {GUESS_FROM:.0} times as many rows as the {rows} that were learned from."
+            ),
+            Some(needed) => format!(
+                "Intervals half as wide would take about {:.1} times as many rows: {} instead of {rows}.",
+                needed.factor,
+                rounded(needed.rows)
+            ),
+        }
+    }
+
     /// The laws of given points, largest number of rows taken as what there is.
     #[must_use]
     pub fn of(mut points: Vec<CurvePoint>) -> Self {

@@ -13,7 +13,9 @@
 //! [`compare`] and [`not_worse`] decide between two predictors, [`fit_blend`] and [`choose_calibration`] combine and
 //! correct them, [`permutation_importance`] and [`partial_dependence`] explain a predictor, [`learning_curve`] says what
 //! more data would bring. [`find_leaks`] looks for columns that give the outcome away, [`ordered_target_means`] codes
-//! categories with many levels, [`Similar`] finds past quotes, [`grade()`] and [`evidence_status`] put answers into words.
+//! categories with many levels, [`Similar`] finds past quotes, which [`PastQuotes`] keeps, [`grade()`] and
+//! [`evidence_status`] put answers into words, [`Model::advise`] says what to change, [`split_difference`] why two answers
+//! differ.
 //!
 //! Deliberately not here: files, network, clock, environment, tenants. Randomness comes from the seed in [`TrainOptions`]
 //! alone, and the same data, options and seed give the same bytes, on any number of threads.
@@ -24,11 +26,14 @@ mod boosted;
 mod calendar;
 mod calibrate;
 mod candidates;
+mod change;
 mod choose;
 mod crossval;
 mod dependence;
+mod difference;
 mod encode;
 mod error;
+mod evaluate;
 mod grade;
 mod history;
 mod importance;
@@ -39,14 +44,17 @@ mod logistic;
 mod model;
 mod parallel;
 mod parameters;
+mod past;
 mod permutation;
 mod predict;
 mod price;
+mod recommend;
 mod score;
 mod similar;
 mod split;
 mod table;
 mod train;
+mod trained;
 mod versions;
 
 pub use artefact::FORMAT;
@@ -55,6 +63,7 @@ pub use boosted::{Boosted, Family, Settings};
 pub use calibrate::{Calibration, CalibrationChoice, choose_calibration};
 pub use crossval::PenaltyScore;
 pub use dependence::{Dependence, DependencePoint, Shape, partial_dependence};
+pub use difference::{Answered, Effect, Share, split_difference};
 pub use encode::{
     ColumnKind, LevelHistory, Order, SchemaColumn, TARGET_MEAN_STRENGTH, TargetMeans,
     ordered_target_means,
@@ -69,12 +78,18 @@ pub use learning_curve::{
 };
 pub use logistic::fit_unpenalised;
 pub use model::{Evidence, Model};
+pub use past::PastQuotes;
 pub use permutation::{
     PermutationImportance, Predictor, group_contributions, mean_absolute_contributions,
     permutation_importance,
 };
 pub use predict::{Contribution, Prediction};
-pub use price::{NoRecommendation, Objective, PricePoint, PriceRecommendation};
+pub use price::{
+    GuidedPrice, NoRecommendation, Objective, PriceGuide, PricePoint, PriceRecommendation,
+};
+pub use recommend::{
+    Advice, Advised, Amount, Change, Direction, FieldRule, NewValue, Question, Support, changed,
+};
 pub use score::{
     CalibrationBin, Comparison, Confusion, ConfusionShares, Decile, Decision, Evaluation, Score,
     Segment, Verdict, auc, auc_grouped, best_f1_threshold, calibration, calibration_grouped,
@@ -82,5 +97,6 @@ pub use score::{
 };
 pub use similar::{Difference, Neighbour, Similar};
 pub use table::{Column, MISSING_CODE, Role, Table, TrainingSet, Values};
-pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, Trained, train};
+pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, train};
+pub use trained::{BASE_RATE, BOOSTED, Candidate, ColumnSegments, FamilyScore, LOGISTIC, Trained};
 pub use versions::versions;

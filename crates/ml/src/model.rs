@@ -170,6 +170,16 @@ impl Model {
             .collect()
     }
 
+    /// Probability and the ends of its 95 % interval for every row, without explanations; not for the base rate.
+    pub(crate) fn intervals(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
+        let prepared = self.prepare(&Bound::new(&self.encoder, table)?);
+        let ends = |row| {
+            let (z, error) = self.log_odds(&prepared, row);
+            self.interval(z, error)
+        };
+        Ok((0..table.rows()).map(ends).collect())
+    }
+
     pub(crate) fn answers(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
         let answer = |p: Prediction| [p.probability, p.low, p.high];
         Ok(self.predict(table)?.into_iter().map(answer).collect())
@@ -216,6 +226,12 @@ impl Model {
     pub fn blend(&self) -> [f64; 3] {
         let weight = |at: usize| self.blend.weights.get(at).copied().unwrap_or(0.0);
         [weight(0), weight(1), self.blend.base_weight]
+    }
+
+    /// The map that corrects blended probabilities, by name: none, platt, beta or isotonic.
+    #[must_use]
+    pub fn calibration(&self) -> &'static str {
+        self.calibration.name()
     }
 
     /// Whether a higher price never raises the probability, whatever the data say.

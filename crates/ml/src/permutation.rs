@@ -1,15 +1,15 @@
 //! What each of the user's columns is worth to any predictor, on rows that it was not fitted on.
 //!
 //! A column is shuffled in the table itself, before anything is derived from it, so that a ratio of price and list price
-//! moves with the price, and every predictor, blended or not, is measured alike. `importance` measures the same for the
-//! linear model alone, and faster. Deliberately not the worth of a column to the business: a predictor can lean on one of
-//! two twins and leave the other at zero.
+//! moves with the price, and every predictor, blended or not, is measured alike. Deliberately not the worth of a column to
+//! the business: a predictor can lean on one of two twins and leave the other at zero.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Error;
+use crate::parallel;
 use crate::score::{Score, Units, check_rows, losses};
 use crate::table::{Column, Table};
 
@@ -29,7 +29,7 @@ pub struct PermutationImportance {
 }
 
 /// A predictor: probabilities of the rows of a table.
-pub type Predictor<'a> = dyn Fn(&Table) -> Vec<f64> + 'a;
+pub type Predictor<'a> = dyn Fn(&Table) -> Vec<f64> + Sync + 'a;
 
 /// Permutation importance (Breiman 2001) of every column of `table`, largest first, equal ones in the order of the table.
 ///
@@ -47,55 +47,81 @@ pub fn permutation_importance(
     repeats: usize,
     seed: u64,
 ) -> Result<Vec<PermutationImportance>, Error> {
-    table.validate()?;
-    if won.is_empty() || table.rows() != won.len() || repeats == 0 {
+    let rows = Rows { table, won, groups };
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    permuted(predict, &rows, &all, repeats, (seed, 1))
+}
+
+/// Rows to measure on.
+pub(crate) struct Rows<'a> {
+    pub table: &'a Table,
+    pub won: &'a [bool],
+    pub groups: Option<&'a [u32]>,
+}
+
+/// As [`permutation_importance`] for the columns at the positions `columns`; every column has a seed of its own, so the
+/// answer does not depend on the number of threads.
+pub(crate) fn permuted(
+    predict: &Predictor<'_>,
+    rows: &Rows<'_>,
+    columns: &[usize],
+    repeats: usize,
+    (seed, threads): (u64, usize),
+) -> Result<Vec<PermutationImportance>, Error> {
+    rows.table.validate()?;
+    if rows.won.is_empty() || rows.table.rows() != rows.won.len() || repeats == 0 {
         return Err(Error::InvalidInput {
             reason: "there are no rows, outcomes do not cover them, or there is nothing to repeat"
                 .to_owned(),
         });
     }
-    let rows = won.len().min(MOST_ROWS);
-    let picked: Vec<usize> = (0..rows).map(|i| i * won.len() / rows).collect();
-    if groups.is_some_and(|g| g.len() != won.len()) {
+    if rows.groups.is_some_and(|g| g.len() != rows.won.len()) {
         return Err(Error::InvalidInput {
             reason: "groups do not cover the rows".to_owned(),
         });
     }
-    let mut table = table.select(&picked);
-    let won: Vec<bool> = picked.iter().map(|&r| won[r]).collect();
-    let groups: Option<Vec<u32>> = groups.map(|g| picked.iter().map(|&r| g[r]).collect());
-    let units = Units::new(rows, groups.as_deref());
+    let count = rows.won.len().min(MOST_ROWS);
+    let picked: Vec<usize> = (0..count).map(|i| i * rows.won.len() / count).collect();
+    let table = rows.table.select(&picked);
+    let won: Vec<bool> = picked.iter().map(|&r| rows.won[r]).collect();
+    let groups: Option<Vec<u32>> = rows.groups.map(|g| picked.iter().map(|&r| g[r]).collect());
+    let units = Units::new(count, groups.as_deref());
     let loss_of = |table: &Table| {
         let p = predict(table);
         check_rows(&p, &won, None)?;
         Ok::<_, Error>(losses(&p, &won))
     };
     let undisturbed = loss_of(&table)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order: Vec<usize> = (0..rows).collect();
-    let mut found = Vec::new();
-    for at in 0..table.columns.len() {
-        let column = table.columns[at].clone();
-        let mut increase = vec![0.0; rows];
+    let worth = |at: usize| {
+        let own = seed ^ (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut rng = ChaCha8Rng::seed_from_u64(own);
+        let mut order: Vec<usize> = (0..count).collect();
+        let mut disturbed = table.clone();
+        let mut increase = vec![0.0; count];
         let mut of_shuffle = Vec::with_capacity(repeats);
         for _ in 0..repeats {
             order.shuffle(&mut rng);
-            table.columns[at] = shuffled(&column, &order);
-            let losses = loss_of(&table)?;
+            disturbed.columns[at] = shuffled(&table.columns[at], &order);
             let mut total = 0.0;
-            for ((sum, disturbed), before) in increase.iter_mut().zip(&losses).zip(&undisturbed) {
-                *sum += (disturbed - before) / repeats as f64;
-                total += disturbed - before;
+            for ((sum, after), before) in increase
+                .iter_mut()
+                .zip(loss_of(&disturbed)?)
+                .zip(&undisturbed)
+            {
+                *sum += (after - before) / repeats as f64;
+                total += after - before;
             }
-            of_shuffle.push(total / rows as f64);
+            of_shuffle.push(total / count as f64);
         }
-        found.push(PermutationImportance {
-            column: column.name.clone(),
+        Ok(PermutationImportance {
+            column: table.columns[at].name.clone(),
             log_loss_increase: units.mean(&increase),
             shuffle_error: shuffle_error(&of_shuffle),
-        });
-        table.columns[at] = column;
-    }
+        })
+    };
+    let mut found = parallel::map(columns.len(), threads, |at| worth(columns[at]))
+        .into_iter()
+        .collect::<Result<Vec<_>, Error>>()?;
     found.sort_by(|a, b| {
         let value = |i: &PermutationImportance| i.log_loss_increase.value;
         value(b).total_cmp(&value(a))

@@ -13,6 +13,7 @@
 use crate::Error;
 use crate::boosted::Binned;
 use crate::encode::{Bound, Issue};
+use crate::grade::{EvidenceStatus, Graded, Oddity, evidence_status, grade};
 use crate::linalg::Sparse;
 use crate::logistic::{logit, sigmoid};
 use crate::model::{Evidence, Model};
@@ -52,6 +53,22 @@ pub struct Prediction {
     pub evidence: Evidence,
     /// What is odd about the row, in sentences.
     pub warnings: Vec<String>,
+    /// Those of the oddities that make the answer less reliable by themselves.
+    pub oddities: Vec<Oddity>,
+}
+
+impl Prediction {
+    /// The grade of the estimate, and those that the interval allows.
+    #[must_use]
+    pub fn graded(&self) -> Option<Graded> {
+        grade(self.probability, self.low, self.high)
+    }
+
+    /// Whether the answer can be relied on, and if not, why.
+    #[must_use]
+    pub fn status(&self) -> EvidenceStatus {
+        evidence_status(self.low, self.high, self.evidence, &self.oddities)
+    }
 }
 
 /// Rows encoded for a model, with the variance that unknown values add.
@@ -107,8 +124,15 @@ impl Model {
             return Ok(vec![self.base_rate(); bound.rows]);
         }
         let prepared = self.prepare(&bound);
+        let [linear, boosted, base] = self.blend();
+        let trees = match (&self.boosted, &prepared.binned) {
+            (Some(ensemble), Some(binned)) if boosted > 0.0 => ensemble.log_odds_of_all(binned),
+            _ => vec![0.0; bound.rows],
+        };
+        let base = base * logit(self.base_rate());
+        let blended = |r| linear * prepared.rows.dot(r, &self.weights) + boosted * trees[r] + base;
         Ok((0..bound.rows)
-            .map(|r| sigmoid(self.log_odds_alone(&prepared, r)))
+            .map(|r| sigmoid(self.calibration.log_odds(blended(r))))
             .collect())
     }
 
@@ -136,26 +160,6 @@ impl Model {
     /// Probability and the ends of its 95 % interval.
     pub(crate) fn interval(&self, z: f64, error: f64) -> [f64; 3] {
         [z, z - Z95 * error, z + Z95 * error].map(|z| sigmoid(self.calibration.log_odds(z)))
-    }
-
-    /// Calibrated log-odds without their error.
-    pub(crate) fn log_odds_alone(&self, prepared: &Prepared, row: usize) -> f64 {
-        if self.serves_base_rate {
-            return logit(self.base_rate());
-        }
-        let linear = prepared.rows.dot(row, &self.weights);
-        let bins = prepared.binned.as_ref().map(|b| b.row(row));
-        self.calibration.log_odds(self.blended(linear, bins))
-    }
-
-    /// Log-odds before calibration, from those of the linear part and the bins of the row.
-    pub(crate) fn blended(&self, linear_log_odds: f64, bins: Option<&[u8]>) -> f64 {
-        let [linear, boosted, base] = self.blend();
-        let trees = match (&self.boosted, bins) {
-            (Some(ensemble), Some(bins)) if boosted > 0.0 => ensemble.log_odds(bins),
-            _ => 0.0,
-        };
-        linear * linear_log_odds + boosted * trees + base * logit(self.base_rate())
     }
 
     /// Log-odds of the average training row, before calibration.
@@ -210,6 +214,10 @@ impl Model {
             warnings: issues
                 .iter()
                 .map(|(c, issue)| issue.text(&self.encoder.schema[*c].name))
+                .collect(),
+            oddities: issues
+                .iter()
+                .filter_map(|(c, issue)| issue.oddity(&self.encoder.schema[*c].name))
                 .collect(),
         }
     }
@@ -272,7 +280,7 @@ impl Model {
 }
 
 /// Mean slope of the probability on the way from `base` to `z`.
-fn points_per_log_odds(base: f64, z: f64) -> f64 {
+pub(crate) fn points_per_log_odds(base: f64, z: f64) -> f64 {
     if (z - base).abs() > 1e-6 {
         (sigmoid(z) - sigmoid(base)) / (z - base)
     } else {

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::Error;
+use crate::encode::number_text;
+use crate::{Error, calendar};
 
 /// The code that stands for a missing category.
 pub const MISSING_CODE: u32 = u32::MAX;
@@ -72,6 +73,23 @@ impl Values {
             Self::Number(_) => "numbers",
             Self::Category { .. } => "categories",
             Self::Date(_) => "dates",
+        }
+    }
+
+    /// A cell as users would write it.
+    ///
+    /// # Panics
+    /// When `row` is not below [`Values::len`].
+    #[must_use]
+    pub fn text(&self, row: usize) -> String {
+        let missing = || "(missing)".to_owned();
+        match self {
+            Self::Number(v) if !v[row].is_nan() => number_text(v[row]),
+            Self::Category { codes, levels } if codes[row] != MISSING_CODE => {
+                levels[codes[row] as usize].clone()
+            }
+            Self::Date(v) => v[row].map_or_else(missing, calendar::text),
+            _ => missing(),
         }
     }
 

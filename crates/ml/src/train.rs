@@ -7,17 +7,15 @@
 use std::ops::ControlFlow;
 
 use crate::Error;
-use crate::blend::Blend;
-use crate::calibrate::Calibration;
-use crate::choose::{Chosen, choose};
-use crate::crossval::PenaltyScore;
-use crate::importance::{Importance, importance};
-use crate::leak::{LeakFinding, find_leaks};
+use crate::choose::choose;
+use crate::evaluate::{TestRows, by_segment, curve, evaluate_all};
+use crate::importance::importance;
+use crate::leak::find_leaks;
 use crate::model::{Evidence, Model, Recipe};
 use crate::parameters::parameters;
-use crate::score::{Evaluation, best_f1_threshold, evaluate_grouped};
 use crate::split::{Split, split};
 use crate::table::TrainingSet;
+use crate::trained::Trained;
 
 /// Fewest rows that are accepted.
 pub const MINIMUM_ROWS: usize = 30;
@@ -106,52 +104,6 @@ pub struct Progress {
     pub fraction: f64,
 }
 
-/// The result of a training run.
-#[derive(Debug, Clone)]
-pub struct Trained {
-    /// Fitted on all rows.
-    pub model: Model,
-    /// Fitted on the training rows only: what was evaluated, for later comparisons on rows that it has not seen.
-    pub evaluated: Model,
-    /// The rows that it has not seen, ascending.
-    pub test_rows: Vec<usize>,
-    /// Figures on the test rows of what is served, fitted on the training rows only: the blend of the candidates, or the
-    /// base rate where that is not beaten.
-    pub evaluation: Evaluation,
-    /// Figures on the test rows of the logistic candidate alone, served or not.
-    pub logistic: Evaluation,
-    /// Figures on the test rows of the boosted candidate alone, served or not; `None` where there is none.
-    pub boosted: Option<Evaluation>,
-    /// Cross-validated log loss of every boosted family that was tried, in words.
-    pub families: Vec<(String, f64)>,
-    /// Columns that give the outcome away; their texts are among the notes.
-    pub leaks: Vec<LeakFinding>,
-    /// Worth of the columns on the test rows, largest first; all zero when the base rate is served.
-    pub importance: Vec<Importance>,
-    /// Cross-validated log loss per penalty, in the order of the options.
-    pub penalty_curve: Vec<PenaltyScore>,
-    /// Cross-validated log loss of the base rate.
-    pub cross_validated_base_log_loss: f64,
-    /// Whether cross-validation beats the base rate by more than a standard error. If not, the base rate is served.
-    pub beats_base_rate: bool,
-    /// Whether the test rows are the newest ones; otherwise they were drawn at random.
-    pub tested_on_newest: bool,
-    /// How far the amount of data carries.
-    pub evidence: Evidence,
-    /// Parameters and hyperparameters, readable.
-    pub parameters: Vec<(String, String)>,
-    /// Rows fitted on before testing.
-    pub rows_train: usize,
-    /// Rows tested on.
-    pub rows_test: usize,
-    /// All rows, which the model is fitted on in the end.
-    pub rows_total: usize,
-    /// Won rows among all.
-    pub wins_total: usize,
-    /// What was dropped, folded or done differently, in sentences.
-    pub notes: Vec<String>,
-}
-
 /// Tells the caller and turns its wish to stop into an error.
 struct Reporter<'a> {
     call: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
@@ -198,22 +150,40 @@ pub fn train(
     })?;
     reporter.tell(Stage::Fitting, 0.6)?;
     let (table, won) = set.select(&sides.train);
-    let fitted = Model::build(&table, &won, &chosen.recipe)?.model;
-    reporter.tell(Stage::Evaluating, 0.76)?;
-    let tested = test(set, &sides, &fitted, &chosen, options.seed)?;
-    let (test_table, test_won) = set.select(&sides.test);
-    let importance = importance(&fitted, &test_table, &test_won, options.seed)?;
-    reporter.tell(Stage::Refitting, 0.84)?;
-    let built = Model::build(&set.features, &set.outcome, &served(&chosen.recipe))?;
+    let mut fitted = Model::build(&table, &won, &chosen.recipe)?.model;
+    drop((table, won));
+    reporter.tell(Stage::Evaluating, 0.72)?;
+    let test = TestRows::of(set, &sides);
+    let (evaluation, candidates) = evaluate_all(&test, &fitted, &chosen, options.seed)?;
+    let recipe = served(&chosen.recipe);
+    fitted.boosted = fitted.boosted.filter(|_| recipe.plan.is_some());
+    let importance = importance(&fitted, &test.rows(), options.seed, options.threads)?;
+    let segments = by_segment(&test, &fitted, &importance)?;
+    let mut told = 0.78;
+    let learning_curve = curve(
+        set,
+        &sides,
+        &test,
+        (&fitted, &recipe),
+        options.seed,
+        &mut || {
+            told += 0.02;
+            reporter.tell(Stage::Evaluating, told)
+        },
+    )?;
+    drop(test);
+    reporter.tell(Stage::Refitting, 0.86)?;
+    let built = Model::build(&set.features, &set.outcome, &recipe)?;
     let parameters = parameters(options, &sides, &chosen, &built);
     let mut trained = Trained {
-        evaluation: tested.served,
-        logistic: tested.logistic,
-        boosted: tested.boosted,
+        evaluation,
+        candidates,
+        cross_validated_log_loss: chosen.served_log_loss,
         families: chosen.boosted.map(|b| b.tried).unwrap_or_default(),
         leaks,
         importance,
-        cross_validated_base_log_loss: chosen.logistic.base_log_loss,
+        segments,
+        learning_curve,
         beats_base_rate: !chosen.recipe.serves_base_rate,
         tested_on_newest: sides.by_time,
         evidence: built.model.evidence(),
@@ -262,69 +232,17 @@ fn served(recipe: &Recipe) -> Recipe {
     }
 }
 
-/// Figures on the test rows.
-struct Tested {
-    served: Evaluation,
-    logistic: Evaluation,
-    boosted: Option<Evaluation>,
-}
-
-/// Figures on the test rows of the candidates and of what is served.
-fn test(
-    set: &TrainingSet,
-    sides: &Split,
-    fitted: &Model,
-    chosen: &Chosen,
-    seed: u64,
-) -> Result<Tested, Error> {
-    let (table, won) = set.select(&sides.test);
-    let groups: Option<Vec<u32>> = set
-        .group
-        .as_ref()
-        .map(|g| sides.test.iter().map(|&r| g[r]).collect());
-    let base = fitted.base_rate();
-    let threshold = best_f1_threshold(&chosen.probabilities, &chosen.outcomes);
-    let figures = |p: &[f64], threshold: f64| {
-        evaluate_grouped(p, &won, groups.as_deref(), base, threshold, seed)
-    };
-    let alone = |at: usize| -> Result<Evaluation, Error> {
-        let mut weights = vec![0.0; 2];
-        weights[at] = 1.0;
-        let learned = Model {
-            serves_base_rate: false,
-            blend: Blend {
-                weights,
-                base_weight: 0.0,
-            },
-            calibration: Calibration::Identity,
-            ..fitted.clone()
-        };
-        Ok(figures(&learned.probabilities(&table)?, threshold))
-    };
-    let boosted = fitted.boosted.is_some();
-    Ok(Tested {
-        served: if fitted.serves_base_rate {
-            // A constant has one threshold that differs from calling nothing: calling everything.
-            figures(&vec![base; won.len()], base)
-        } else {
-            figures(&fitted.probabilities(&table)?, threshold)
-        },
-        logistic: alone(0)?,
-        boosted: boosted.then(|| alone(1)).transpose()?,
-    })
-}
-
 fn remarks(set: &TrainingSet, sides: &Split, trained: &Trained) -> Vec<String> {
-    let mut remarks = Vec::new();
+    let mut remarks = vec![format!(
+        "The scores are those of a model fitted on {} rows and tested on {} that it has never seen. The model that answers was then fitted on all {} rows with the same settings, and is not scored again.",
+        sides.train.len(),
+        sides.test.len(),
+        trained.rows_total
+    )];
     if set.date.is_some() && !sides.by_time {
         remarks.push("The dates do not allow a test on the newest rows (too few different days, or one outcome only before them), so test rows were drawn at random.".to_owned());
     }
-    for leak in &trained.leaks {
-        remarks.push(format!(
-            "{} It may be known only after the outcome; if so, train without it.",
-            leak.text()
-        ));
-    }
+    remarks.extend(trained.leaks.iter().map(|leak| leak.statement()));
     if !trained.beats_base_rate {
         remarks.push(
             "Cross-validation does not beat the base rate clearly, so the base rate is served."

@@ -21,12 +21,14 @@ fn close(found: &[f64], expected: [f64; 2]) {
 fn report(name: &str, set: &TrainingSet) -> ml::Trained {
     let start = Instant::now();
     let trained = train(set, 1).unwrap();
-    let e = &trained.logistic;
+    let e = &trained.candidate(ml::LOGISTIC).unwrap().evaluation;
     println!(
         "{name}: {:.2} s, served {:.4}, boosted {:?}, logistic {:?} base {:.4} auc {:?} brier {:.4} ece {:?} lift {:?}",
         start.elapsed().as_secs_f64(),
         trained.evaluation.log_loss.value,
-        trained.boosted.as_ref().map(|b| b.log_loss.value),
+        trained
+            .candidate(ml::BOOSTED)
+            .map(|b| b.evaluation.log_loss.value),
         e.log_loss,
         e.base_log_loss.value,
         e.auc,
@@ -96,8 +98,15 @@ fn fleet_coefficients() {
 
 /// The served blend is at most 0.5 % worse than the better candidate on the untouched test rows.
 fn blended_well(trained: &ml::Trained) {
-    let boosted = trained.boosted.as_ref().map(|b| b.log_loss.value);
-    let logistic = trained.logistic.log_loss.value;
+    let boosted = trained
+        .candidate(ml::BOOSTED)
+        .map(|b| b.evaluation.log_loss.value);
+    let logistic = trained
+        .candidate(ml::LOGISTIC)
+        .unwrap()
+        .evaluation
+        .log_loss
+        .value;
     let better = boosted.map_or(logistic, |b| b.min(logistic));
     assert!(trained.evaluation.log_loss.value <= 1.005 * better);
 }
@@ -117,7 +126,15 @@ fn ibm() {
     let Some(folder) = real_data() else { return };
     let trained = report("ibm", &sets::ibm(&folder));
     assert!(trained.evaluation.log_loss.value <= 0.386);
-    assert!(trained.logistic.log_loss.value <= 0.450);
+    assert!(
+        trained
+            .candidate(ml::LOGISTIC)
+            .unwrap()
+            .evaluation
+            .log_loss
+            .value
+            <= 0.450
+    );
     assert!(trained.evaluation.auc.unwrap().value >= 0.84);
     blended_well(&trained);
 }

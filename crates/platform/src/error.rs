@@ -179,6 +179,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether a blob that was named is not there.
+    #[must_use]
+    pub fn is_missing_blob(&self) -> bool {
+        matches!(self, Self::Blobs(object_store::Error::NotFound { .. }))
+    }
+}
+
 /// A result of the platform.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

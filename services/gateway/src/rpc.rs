@@ -19,8 +19,8 @@ use crate::{
     callers::Callers,
     forward::Forward,
     streams::{
-        predict_many::PredictMany, preview_dataset::PreviewDataset, upload_dataset::UploadDataset,
-        watch_predictions::WatchPredictions,
+        export_model::ExportModel, predict_many::PredictMany, preview_dataset::PreviewDataset,
+        upload_dataset::UploadDataset, watch_predictions::WatchPredictions,
     },
 };
 
@@ -107,6 +107,11 @@ async fn serve(
                 .streaming(PredictMany { gateway, method }, request)
                 .await
         }
+        "ExportModel" => {
+            limited(ProstCodec::default())
+                .server_streaming(ExportModel { gateway, method }, request)
+                .await
+        }
         "WatchPredictions" => {
             limited(ProstCodec::default())
                 .server_streaming(WatchPredictions { gateway, method }, request)
@@ -138,6 +143,7 @@ mod tests {
             [
                 "PreviewDataset",
                 "UploadDataset",
+                "ExportModel",
                 "PredictMany",
                 "WatchPredictions"
             ]

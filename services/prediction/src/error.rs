@@ -74,6 +74,44 @@ pub enum Error {
         /// What is wrong with it.
         problem: Box<Error>,
     },
+    /// More similar quotes are wanted than are given.
+    #[error("{0} similar quotes are wanted: ask for at most 20")]
+    SimilarCount(u32),
+    /// Too few or too many prices are wanted.
+    #[error("{0} points are wanted on the price curve: ask for 2 to 200, or 0 for 21")]
+    CurvePoints(u32),
+    /// There is no price curve.
+    #[error("there is no price curve: {0}")]
+    NoCurve(String),
+    /// A policy is not one.
+    #[error("the recommendation policy cannot be set: {0}")]
+    Policy(String),
+    /// The policy was set by somebody else meanwhile.
+    #[error(
+        "the recommendation policy has version {found}, not {expected}: read it again and apply your change to it"
+    )]
+    PolicyChanged {
+        /// Version in force.
+        found: u64,
+        /// Version that was to be replaced.
+        expected: u64,
+    },
+    /// The artefact of a model is gone.
+    #[error(
+        "the model {0} answered, but is not kept any more: only predictions of models that are can be explained or exported"
+    )]
+    ModelGone(Uuid),
+    /// A prediction is of a time when too little was kept.
+    #[error(
+        "the prediction {0} comes out differently today, so its difference to another cannot be explained: predict the quote again and compare that"
+    )]
+    NotRepeatable(String),
+    /// A model cannot read a quote that another one could.
+    #[error("the models read quotes differently, so the predictions cannot be compared: {0}")]
+    NotComparable(Box<Error>),
+    /// A model file cannot be used.
+    #[error("the model file cannot be used: {0}")]
+    Portable(String),
     /// A model cannot be used.
     #[error("a model cannot be used")]
     Model(#[from] ml::Error),
@@ -104,7 +142,13 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) => Code::NotFound,
-            Self::NotReady { .. } | Self::NoChampion => Code::FailedPrecondition,
+            Self::NotReady { .. }
+            | Self::NoChampion
+            | Self::NoCurve(_)
+            | Self::PolicyChanged { .. }
+            | Self::ModelGone(_)
+            | Self::NotRepeatable(_)
+            | Self::NotComparable(_) => Code::FailedPrecondition,
             Self::ModelOnItsWay => Code::Unavailable,
             Self::NoQuote
             | Self::QuoteCount(_)
@@ -112,7 +156,11 @@ impl Coded for Error {
             | Self::NullCharacter(_)
             | Self::NotFinite(_)
             | Self::Unreadable { .. }
-            | Self::NoKnownField(_) => Code::Invalid,
+            | Self::NoKnownField(_)
+            | Self::SimilarCount(_)
+            | Self::CurvePoints(_)
+            | Self::Policy(_)
+            | Self::Portable(_) => Code::Invalid,
             Self::InQuote { problem, .. } => problem.code(),
             Self::Model(_) | Self::History(_) | Self::Broken(_) => Code::Internal,
             Self::Platform(error) => error.code(),

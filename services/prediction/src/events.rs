@@ -73,7 +73,7 @@ async fn note_alias(
 
 async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Result<(), Error> {
     let artefact = event.artefact.unwrap_or_default();
-    let history = event.history.as_ref();
+    let (history, past) = (event.history.as_ref(), event.past_quotes.as_ref());
     let model = ModelRow {
         id: parse_id("model_id", &event.model_id)?,
         dataset_id: parse_id("dataset_id", &event.dataset_id)?,
@@ -83,6 +83,10 @@ async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Re
         history_key: history.map(|blob| blob.key.clone()),
         history_size_bytes: history.map(|blob| blob.size_bytes),
         history_sha256: history.map(|blob| blob.sha256.clone()),
+        past_key: past.map(|blob| blob.key.clone()),
+        past_size_bytes: past.map(|blob| blob.size_bytes),
+        past_sha256: past.map(|blob| blob.sha256.clone()),
+        stale_reason: String::new(),
         input_schema: event.input_schema.unwrap_or_default().encode_to_vec(),
     };
     let opened = kit

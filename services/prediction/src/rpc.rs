@@ -10,7 +10,14 @@ use proto::{
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::{Error, commands::Commands};
+use crate::{
+    Error,
+    commands::Commands,
+    domain::{
+        answer::Wanted,
+        comparison::{SIMILAR_MAX, SIMILAR_USUAL},
+    },
+};
 
 /// Answers the service's calls.
 #[derive(Debug)]
@@ -37,9 +44,11 @@ impl PredictionService for Rpc {
             .wanted_model(&context, caller, &request.model_id)
             .await?;
         let quotes = vec![request.quote.ok_or(Error::NoQuote)?];
+        let similar = request.similar_quotes.unwrap_or(SIMILAR_USUAL);
+        let wanted = wanted(similar, request.recommendations.unwrap_or(true))?;
         let mut made = self
             .commands
-            .predict(&context, context.caller()?, model_id, quotes)
+            .predict(&context, context.caller()?, model_id, quotes, wanted)
             .await?;
         let prediction = made.pop().ok_or(Error::NoQuote)?;
         Ok(pb::PredictResponse {
@@ -58,9 +67,16 @@ impl PredictionService for Rpc {
         let model_id = commands
             .wanted_model(&context, caller, &request.model_id)
             .await?;
+        let wanted = wanted(request.similar_quotes, request.recommendations)?;
         let predictions = self
             .commands
-            .predict(&context, context.caller()?, model_id, request.quotes)
+            .predict(
+                &context,
+                context.caller()?,
+                model_id,
+                request.quotes,
+                wanted,
+            )
             .await?;
         Ok(pb::PredictBatchResponse { predictions })
     }
@@ -116,6 +132,86 @@ impl PredictionService for Rpc {
             comparison: Some(comparison),
         })
     }
+
+    async fn explain_difference(
+        &self,
+        context: Context,
+        request: pb::ExplainDifferenceRequest,
+    ) -> Result<pb::ExplainDifferenceResponse, Status> {
+        let ids = [
+            parse_id("from_id", &request.from_id)?,
+            parse_id("to_id", &request.to_id)?,
+        ];
+        let caller = context.caller()?;
+        Ok(self
+            .commands
+            .explain_difference(&context, caller, ids)
+            .await?)
+    }
+
+    async fn price_curve(
+        &self,
+        context: Context,
+        request: pb::PriceCurveRequest,
+    ) -> Result<pb::PriceCurveResponse, Status> {
+        let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
+        let quote = request.quote.ok_or(Error::NoQuote)?;
+        Ok(self
+            .commands
+            .price_curve(&context, caller, model_id, quote, request.points)
+            .await?)
+    }
+
+    async fn get_recommendation_policy(
+        &self,
+        context: Context,
+        _: pb::GetRecommendationPolicyRequest,
+    ) -> Result<pb::GetRecommendationPolicyResponse, Status> {
+        let policy = self.commands.get_policy(context.caller()?).await?;
+        Ok(pb::GetRecommendationPolicyResponse {
+            policy: Some(policy),
+        })
+    }
+
+    async fn set_recommendation_policy(
+        &self,
+        context: Context,
+        request: pb::SetRecommendationPolicyRequest,
+    ) -> Result<pb::SetRecommendationPolicyResponse, Status> {
+        let caller = context.caller()?;
+        Ok(self
+            .commands
+            .set_policy(&context, caller, request.fields, request.expected_version)
+            .await?)
+    }
+
+    async fn prepare_export(
+        &self,
+        context: Context,
+        request: pb::PrepareExportRequest,
+    ) -> Result<pb::PrepareExportResponse, Status> {
+        let id = parse_id("model_id", &request.model_id)?;
+        let file = self
+            .commands
+            .prepare_export(&context, context.caller()?, id)
+            .await?;
+        Ok(pb::PrepareExportResponse { file: Some(file) })
+    }
+}
+
+/// What is wanted beside each prediction.
+fn wanted(similar: u32, changes: bool) -> Result<Wanted, Error> {
+    if similar > SIMILAR_MAX {
+        return Err(Error::SimilarCount(similar));
+    }
+    Ok(Wanted {
+        similar: similar as usize,
+        changes,
+    })
 }
 
 /// A model's id, where one is named.

@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::{
     commands::{Commands, Wish},
-    domain::{alias::Named, model_message},
+    domain::{alias::Named, model_message, scores::in_brief},
     store::AliasRow,
 };
 
@@ -78,7 +78,8 @@ impl TrainingService for Rpc {
             .list_models(context.caller()?, dataset_id, page)
             .await?;
         let ids: Vec<_> = models.iter().map(|model| model.id).collect();
-        let models: Result<Vec<_>, _> = models.iter().map(model_message).collect();
+        let brief = |model| model_message(model).map(in_brief);
+        let models: Result<Vec<_>, _> = models.iter().map(brief).collect();
         Ok(pb::ListModelsResponse {
             models: models?,
             next_page_token: page.next_token(&ids),

@@ -113,6 +113,7 @@ mod tests {
                 value: "x".into(),
                 points: 0.01,
                 log_odds: 0.04,
+                ..Contribution::default()
             }],
             ..Prediction::default()
         }

@@ -13,7 +13,9 @@ pub mod auth;
 pub mod connection;
 pub mod credentials;
 pub mod datasets;
+pub mod model_export;
 pub mod models;
+pub mod policy;
 pub mod predict;
 pub mod predict_file;
 pub mod predictions;
@@ -50,6 +52,9 @@ pub enum ClientCommand {
     Models(models::ModelsCommand),
     /// Predict one quote, or all quotes of a CSV file
     Predict(predict::PredictArgs),
+    /// Say what may be recommended to change
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Read past predictions, or watch them being made
     #[command(subcommand)]
     Predictions(predictions::PredictionsCommand),
@@ -71,6 +76,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
         ClientCommand::Quotes(command) => quotes::run(command, &global).await,
         ClientCommand::Models(command) => models::run(command, &global).await,
         ClientCommand::Predict(args) => predict::run(args, &global).await,
+        ClientCommand::Policy(command) => policy::run(command, &global).await,
         ClientCommand::Predictions(command) => predictions::run(command, &global).await,
         ClientCommand::Reports(command) => reports::run(command, &global).await,
     }

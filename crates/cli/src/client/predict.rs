@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::PathBuf};
 
 use clap::{Args, builder::ArgGroup};
 use proto::prediction::{
-    FieldValue, PredictRequest, PredictResponse, QuoteInput, field_value::Value,
+    FieldValue, PredictRequest, PredictResponse, PriceCurveRequest, QuoteInput, field_value::Value,
 };
 
 use super::{Connection, connect, predict_file, present, show};
@@ -25,7 +25,7 @@ pub struct PredictArgs {
     /// One value of a single quote, by column header; repeatable
     #[arg(long = "field", value_name = "COLUMN=VALUE", value_parser = field)]
     pub fields: Vec<(String, String)>,
-    /// Id of the model [default: the one that was promoted]
+    /// Id of the model, or an alias [default: champion]
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub model: String,
     /// Your name for the single quote
@@ -40,6 +40,12 @@ pub struct PredictArgs {
     /// Column that names the quotes of the file [default: quote_id where there is one]
     #[arg(long, value_name = "COLUMN", conflicts_with = "fields")]
     pub ref_column: Option<String>,
+    /// Similar past quotes to show beside the single quote, 0 to 20 [default: 5]
+    #[arg(long, value_name = "N", conflicts_with = "file", value_parser = clap::value_parser!(u32).range(0..=20))]
+    pub similar: Option<u32>,
+    /// Show the single quote at other prices, with floor, target and stretch price; keeps no prediction
+    #[arg(long, conflicts_with_all = ["file", "similar"])]
+    pub price_curve: bool,
     /// Write the file's rows with their predictions to this CSV file
     #[arg(long, value_name = "FILE", conflicts_with = "fields")]
     pub out: Option<PathBuf>,
@@ -80,9 +86,21 @@ pub async fn predict(
     model_id: &str,
     quote: QuoteInput,
 ) -> Result<PredictResponse> {
+    ask(connection, model_id, quote, None).await
+}
+
+/// Predicts one quote beside so many similar ones, or as many as the server finds useful.
+async fn ask(
+    connection: &Connection,
+    model_id: &str,
+    quote: QuoteInput,
+    similar_quotes: Option<u32>,
+) -> Result<PredictResponse> {
     let request = connection.request(PredictRequest {
         model_id: model_id.to_owned(),
         quote: Some(quote),
+        similar_quotes,
+        recommendations: None,
     });
     Ok(connection.prediction().predict(request).await?.into_inner())
 }
@@ -114,11 +132,31 @@ pub async fn run(args: PredictArgs, global: &Global) -> Result<()> {
     }
     let connection = connect(global).await?;
     let quote = quote(&args.quote_ref, args.fields);
-    let reply = predict(&connection, &args.model, quote).await?;
+    if args.price_curve {
+        return curve(&connection, args.model, quote, global).await;
+    }
+    let reply = ask(&connection, &args.model, quote, args.similar).await?;
     let prediction = present(reply.prediction.as_ref(), "prediction")?;
     output::reply(global.output, &reply, |out| {
         show::prediction(out, prediction)
     })
+}
+
+/// Asks for the quote at other prices instead of a prediction, which is not kept.
+async fn curve(
+    connection: &Connection,
+    model_id: String,
+    quote: QuoteInput,
+    global: &Global,
+) -> Result<()> {
+    let request = connection.request(PriceCurveRequest {
+        model_id,
+        quote: Some(quote),
+        points: 0,
+    });
+    let reply = connection.prediction().price_curve(request).await?;
+    let reply = reply.into_inner();
+    output::reply(global.output, &reply, |out| show::price_curve(out, &reply))
 }
 
 #[cfg(test)]

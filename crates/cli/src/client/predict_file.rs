@@ -148,9 +148,7 @@ fn read_rows(
     let ref_index = find_ref_column(&columns, job.ref_column.as_deref());
     let mut model_id = job.model_id.clone();
     while let Some(Row { raw, cells }) = file.next_row()? {
-        let quote_ref: String = ref_index
-            .map(|index| cells[index].chars().take(LONGEST_REF).collect())
-            .unwrap_or_default();
+        let quote_ref = reference(ref_index, &cells);
         let fields = columns.iter().cloned().zip(cells);
         let request = PredictManyRequest {
             model_id: std::mem::take(&mut model_id),
@@ -164,7 +162,18 @@ fn read_rows(
     Ok(())
 }
 
-fn find_ref_column(columns: &[String], wanted: Option<&str>) -> Option<usize> {
+/// What a row's quote is called, as far as that is taken.
+#[must_use]
+pub fn reference(ref_index: Option<usize>, cells: &[String]) -> String {
+    ref_index
+        .and_then(|index| cells.get(index))
+        .map(|cell| cell.chars().take(LONGEST_REF).collect())
+        .unwrap_or_default()
+}
+
+/// The column that names quotes: the wanted one, or one that is called so.
+#[must_use]
+pub fn find_ref_column(columns: &[String], wanted: Option<&str>) -> Option<usize> {
     let plain = |name: &str| name.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     match wanted {
         Some(wanted) => columns.iter().position(|name| name == wanted),
@@ -215,23 +224,36 @@ pub async fn run(job: &FileJob, out: Option<&Path>, global: &Global) -> Result<(
         return Ok(());
     }
     if global.output == Format::Table {
-        output::line(&line(
-            "row",
-            "quote",
-            "win",
-            "95 % interval",
-            "evidence",
-            "top reasons",
-        ))?;
+        print_head()?;
     }
-    stream(&connection, job, |_, answer| {
-        let prediction = present(answer.prediction.as_ref(), "prediction")?;
-        output::item(global.output, answer, |out| {
-            writeln!(out, "{}", prediction_line(answer.index + 1, prediction))
-        })
-    })
-    .await?;
+    stream(&connection, job, |_, answer| print(global.output, answer)).await?;
     Ok(())
+}
+
+/// Prints what stands above the lines of predictions.
+///
+/// # Errors
+/// Where the standard output does not take it.
+pub fn print_head() -> Result<()> {
+    output::line(&line(
+        "row",
+        "quote",
+        "win",
+        "95 % interval",
+        "evidence",
+        "top reasons",
+    ))
+}
+
+/// Prints one answer.
+///
+/// # Errors
+/// Where it lacks its prediction, or the standard output does not take it.
+pub fn print(format: Format, answer: &PredictManyResponse) -> Result<()> {
+    let prediction = present(answer.prediction.as_ref(), "prediction")?;
+    output::item(format, answer, |out| {
+        writeln!(out, "{}", prediction_line(answer.index + 1, prediction))
+    })
 }
 
 fn prediction_line(row: u64, p: &Prediction) -> String {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use proto::prediction::{
-    GetPredictionRequest, ListPredictionsRequest, PredictionMade, WatchPredictionsRequest,
-    WatchPredictionsResponse,
+    ExplainDifferenceRequest, GetPredictionRequest, ListPredictionsRequest, PredictionMade,
+    WatchPredictionsRequest, WatchPredictionsResponse,
 };
 use tonic::{Code, Status};
 
@@ -37,6 +37,15 @@ pub enum PredictionsCommand {
     Show {
         /// Id of the prediction
         id: String,
+    },
+    /// Say why two predictions differ: the quote's own fields, time, or the model
+    Diff {
+        /// Id of the prediction to start from
+        #[arg(value_name = "FROM")]
+        from_id: String,
+        /// Id of the prediction to arrive at
+        #[arg(value_name = "TO")]
+        to_id: String,
     },
     /// Print predictions as they are made, and reconnect when the connection breaks
     Watch {
@@ -84,6 +93,12 @@ pub async fn run(command: PredictionsCommand, global: &Global) -> Result<()> {
             output::reply(global.output, &reply, |out| {
                 show::prediction(out, prediction)
             })
+        }
+        PredictionsCommand::Diff { from_id, to_id } => {
+            let request = connection.request(ExplainDifferenceRequest { from_id, to_id });
+            let reply = connection.prediction().explain_difference(request).await?;
+            let reply = reply.into_inner();
+            output::reply(global.output, &reply, |out| show::difference(out, &reply))
         }
         PredictionsCommand::Watch { cursor, count } => {
             let format = global.output;

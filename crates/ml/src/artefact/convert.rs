@@ -3,6 +3,7 @@
 //! Deliberately distrustful on the way in: every length and position is checked, so that damaged bytes end in
 //! [`Error::CorruptArtefact`] and never in a panic later.
 
+use super::numbers::{number_of, role_number, role_of, value_of};
 use super::{boosted, corrupt, messages};
 use crate::Error;
 use crate::encode::{
@@ -11,34 +12,10 @@ use crate::encode::{
 use crate::history::{PriceBasis, PriceHistory};
 use crate::linalg::Symmetric;
 use crate::model::{Golden, Model};
-use crate::table::{Column, MISSING_CODE, Role, Table, Values};
+use crate::table::{Column, MISSING_CODE, Table, Values};
 
-const ROLES: [Role; 9] = [
-    Role::Feature,
-    Role::Price,
-    Role::ListPrice,
-    Role::Cost,
-    Role::Discount,
-    Role::Quantity,
-    Role::Date,
-    Role::ReferencePrice,
-    Role::Growing,
-];
 const KINDS: [ColumnKind; 3] = [ColumnKind::Number, ColumnKind::Category, ColumnKind::Date];
 const BASES: [PriceBasis; 3] = [PriceBasis::ListPrice, PriceBasis::Cost, PriceBasis::Price];
-
-/// The number that stands for `value`.
-fn number_of<T: PartialEq>(all: &[T], value: &T) -> u32 {
-    all.iter()
-        .position(|v| v == value)
-        .map_or(u32::MAX, |at| at as u32)
-}
-
-fn value_of<T: Copy>(all: &[T], number: u32) -> Result<T, Error> {
-    all.get(number as usize)
-        .copied()
-        .ok_or_else(|| corrupt("it uses a value that this version does not know"))
-}
 
 pub(super) fn message_of(model: &Model) -> messages::Model {
     let size = model.covariance.size;
@@ -49,7 +26,7 @@ pub(super) fn message_of(model: &Model) -> messages::Model {
         .zip(&model.encoder.seen)
         .map(|(c, seen)| messages::SchemaColumn {
             name: c.name.clone(),
-            role: number_of(&ROLES, &c.role),
+            role: role_number(c.role),
             kind: number_of(&KINDS, &c.kind),
             used: c.used,
             range: if let Seen::Range(low, high) = seen {
@@ -183,7 +160,7 @@ fn golden_message(column: &Column) -> messages::GoldenColumn {
 pub(super) fn model_of(message: messages::Model) -> Result<Model, Error> {
     let (mut schema, mut seen) = (Vec::new(), Vec::new());
     for c in &message.columns {
-        let (role, kind) = (value_of(&ROLES, c.role)?, value_of(&KINDS, c.kind)?);
+        let (role, kind) = (role_of(c.role)?, value_of(&KINDS, c.kind)?);
         schema.push(SchemaColumn {
             name: c.name.clone(),
             role,

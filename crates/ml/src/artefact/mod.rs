@@ -7,6 +7,9 @@
 mod boosted;
 mod convert;
 mod messages;
+mod numbers;
+
+pub(crate) use numbers::{role_number, role_of};
 
 use prost::Message;
 use sha2::{Digest, Sha256};

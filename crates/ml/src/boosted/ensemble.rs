@@ -11,6 +11,9 @@ use super::member::Member;
 use super::settings::Settings;
 use crate::encode::{Bound, Encoder};
 
+/// Rows that are answered together.
+const STRETCH: usize = 512;
+
 /// How an ensemble is to be fitted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
@@ -47,10 +50,24 @@ impl Ensemble {
         self.members.iter().map(|m| m.log_odds(row)).collect()
     }
 
-    /// Mean log-odds of a row.
-    pub fn log_odds(&self, row: &[u8]) -> f64 {
-        let sum: f64 = self.members.iter().map(|m| m.log_odds(row)).sum();
-        sum / self.members.len().max(1) as f64
+    /// Mean log-odds of all rows, tree after tree over a stretch of rows, so that a tree is read while it is at hand.
+    pub fn log_odds_of_all(&self, binned: &Binned) -> Vec<f64> {
+        let mut sums = vec![0.0; binned.rows()];
+        for (at, stretch) in sums.chunks_mut(STRETCH).enumerate() {
+            let row = |i: usize| binned.row(at * STRETCH + i);
+            for member in &self.members {
+                let mut trees = vec![0.0; stretch.len()];
+                for tree in &member.trees {
+                    (0..stretch.len()).for_each(|i| trees[i] += tree.value(row(i)));
+                }
+                for (i, (sum, trees)) in stretch.iter_mut().zip(trees).enumerate() {
+                    *sum += member.tables(row(i)) + trees;
+                }
+            }
+        }
+        let count = self.members.len().max(1) as f64;
+        sums.iter_mut().for_each(|s| *s /= count);
+        sums
     }
 
     /// Standard error of the mean of one figure per member.

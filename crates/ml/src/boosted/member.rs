@@ -65,14 +65,19 @@ pub(crate) struct Member {
 impl Member {
     /// Log-odds of a row of bins.
     pub fn log_odds(&self, row: &[u8]) -> f64 {
+        let trees: f64 = self.trees.iter().map(|t| t.value(row)).sum();
+        self.tables(row) + trees
+    }
+
+    /// Log-odds of a row without the trees.
+    pub fn tables(&self, row: &[u8]) -> f64 {
         let shapes: f64 = self
             .shapes
             .iter()
             .map(|s| s.values[usize::from(row[s.feature as usize])])
             .sum();
         let grids: f64 = self.grids.iter().map(|g| g.values[g.pair.cell(row)]).sum();
-        let trees: f64 = self.trees.iter().map(|t| t.value(row)).sum();
-        self.base + shapes + grids + trees
+        self.base + shapes + grids
     }
 
     /// Mean log-odds when nothing of a row is known.

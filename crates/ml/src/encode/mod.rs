@@ -197,11 +197,14 @@ impl Encoder {
     }
 
     /// Encoded columns that rise with the price and with nothing else that is known: the price itself, its ratio to the
-    /// list price, the margin.
+    /// list price or to a usual price, the margin.
     pub fn rising_with_price(&self) -> Vec<usize> {
         let of_price = |b: &&Block| {
-            matches!(b.coding, Coding::Scale(_))
-                && self.schema[b.origin.source()].role == Role::Price
+            let price = match b.origin {
+                Origin::Column(at) => self.schema[at].role == Role::Price,
+                _ => true,
+            };
+            matches!(b.coding, Coding::Scale(_)) && price
         };
         self.blocks
             .iter()

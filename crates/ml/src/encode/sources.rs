@@ -3,8 +3,9 @@
 //! Deliberately not an importer: a value of the wrong kind is an error, it is not converted.
 
 use super::{ColumnKind, Encoder, Origin, Seen, ratio};
+use crate::Error;
+use crate::grade::Oddity;
 use crate::table::{MISSING_CODE, Role, Table, Values};
-use crate::{Error, calendar};
 
 /// What is odd about a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,15 +106,7 @@ impl<'a> Bound<'a> {
 
     /// A cell as users would write it.
     pub fn text(&self, column: usize, row: usize) -> String {
-        let missing = || "(missing)".to_owned();
-        match self.columns[column] {
-            Some(Values::Number(v)) if !v[row].is_nan() => number_text(v[row]),
-            Some(Values::Category { codes, levels }) if codes[row] != MISSING_CODE => {
-                levels[codes[row] as usize].clone()
-            }
-            Some(Values::Date(v)) => v[row].map_or_else(missing, calendar::text),
-            _ => missing(),
-        }
+        self.columns[column].map_or_else(|| "(missing)".to_owned(), |values| values.text(row))
     }
 
     /// What is odd about the used cells of a row: (schema position, issue).
@@ -177,6 +170,15 @@ pub(crate) fn number_text(x: f64) -> String {
 }
 
 impl Issue {
+    /// The oddity that makes an answer less reliable by itself; none for what is merely missing.
+    pub fn oddity(&self, name: &str) -> Option<Oddity> {
+        match self {
+            Self::Unseen(_) => Some(Oddity::UnseenCategory(name.to_owned())),
+            Self::Outside(..) => Some(Oddity::OutOfRange(name.to_owned())),
+            Self::NoColumn | Self::NoValue => None,
+        }
+    }
+
     /// The oddity as a sentence about the column `name`.
     pub fn text(&self, name: &str) -> String {
         match self {

@@ -100,5 +100,6 @@ fn batch(
     Ok(PredictBatchRequest {
         model_id: model_id.clone().unwrap_or_default(),
         quotes,
+        ..PredictBatchRequest::default()
     })
 }

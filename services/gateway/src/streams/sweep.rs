@@ -1,4 +1,4 @@
-//! Removes the files that previews left behind when the gateway was killed in the middle of one.
+//! Removes the files that previews and exports left behind when the gateway was killed in the middle of one.
 //! Deliberately not uploads and errors files: ingestion knows which of them are needed.
 
 use std::{collections::HashSet, time::Duration};
@@ -6,7 +6,7 @@ use std::{collections::HashSet, time::Duration};
 use platform::{Error, Kit, error::chain};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::preview_dataset::PURPOSE;
+use super::{export_model, preview_dataset};
 
 /// No call lasts that long.
 const OLDER_THAN: Duration = Duration::from_secs(2 * 60 * 60);
@@ -27,11 +27,15 @@ pub async fn run(kit: Kit) {
 async fn sweep(kit: &Kit) {
     let nobody = |_, _| async { Ok::<_, Error>(HashSet::new()) };
     let now = kit.clock.now();
-    match kit.blobs.sweep(PURPOSE, OLDER_THAN, now, nobody).await {
-        Ok(swept) if swept.blobs + swept.unfinished > 0 => {
-            tracing::info!(?swept, "leftovers of broken previews were removed");
+    for purpose in [preview_dataset::PURPOSE, export_model::PURPOSE] {
+        match kit.blobs.sweep(purpose, OLDER_THAN, now, nobody).await {
+            Ok(swept) if swept.blobs + swept.unfinished > 0 => {
+                tracing::info!(?swept, purpose, "leftovers of broken calls were removed");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), purpose, "the sweep of leftovers broke off");
+            }
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(error = %chain(&error), "the sweep of previews broke off"),
     }
 }

@@ -7,7 +7,7 @@ use chrono::Datelike as _;
 use prost::Message as _;
 use proto::ingestion as pb;
 use tabular::{
-    FrameColumn, Outcome, Values,
+    Field, FrameColumn, Outcome, Values,
     derive::{DerivedFeature, FEATURES, History},
     frame::MISSING_CODE,
 };
@@ -65,11 +65,17 @@ pub fn write_snapshot<E>(
         send_open(content, &open, history, &mut send)?;
     }
     for (name, field, format) in content.names() {
+        let (codes, levels) = match field {
+            Field::QuoteId => quote_ids(content, &rows),
+            _ => Default::default(),
+        };
         send(piece(pb::SnapshotColumn {
             name,
             field: meaning::target_field(field) as i32,
             kind: pb::ColumnKind::Category as i32,
             format: Some(meaning::cell_format(&format)),
+            codes,
+            levels,
             ..pb::SnapshotColumn::default()
         }))?;
     }
@@ -134,6 +140,19 @@ fn open(content: &impl Rows, rows: &[usize]) -> impl Iterator<Item = usize> {
     rows.iter()
         .copied()
         .filter(|row| outcomes[*row] == Outcome::Open)
+}
+
+/// What the quotes are called, which nothing is learned from, but by which people find them again.
+fn quote_ids(content: &impl Rows, rows: &[usize]) -> (Vec<u32>, Vec<String>) {
+    let mut levels = Vec::new();
+    let mut code = |row: &usize| match content.quote_ref(*row) {
+        Some(name) => {
+            levels.push(name.to_owned());
+            u32::try_from(levels.len() - 1).unwrap_or(MISSING_CODE)
+        }
+        None => MISSING_CODE,
+    };
+    (rows.iter().map(&mut code).collect(), levels)
 }
 
 /// The won and lost ones of these rows.

@@ -69,7 +69,9 @@ fn content() -> StoredContent {
         ],
     };
     StoredContent {
-        quote_refs: vec![None; 4],
+        quote_refs: ["Q-1", "", "Q-3", "Q-4"]
+            .map(|name| (!name.is_empty()).then(|| name.to_owned()))
+            .to_vec(),
         revisions: vec![None; 4],
         names: vec![("No".to_owned(), Field::QuoteId, CellFormat::default())],
         frame,
@@ -103,7 +105,8 @@ fn a_snapshot_has_every_decided_value_and_how_it_was_read() {
     assert_eq!(named("Region").codes, [0, u32::MAX, 0]);
     assert_eq!(named("Region").levels, ["EU"], "only what occurs");
     assert_eq!(named("No").field(), pb::TargetField::QuoteId);
-    assert!(named("No").codes.is_empty(), "the name alone");
+    assert_eq!(named("No").codes, [0, u32::MAX, 1]);
+    assert_eq!(named("No").levels, ["Q-1", "Q-3"], "of decided quotes");
     assert_eq!(named("Sent").days, [1, MISSING_DAY, -1]);
     assert_eq!(named("Sent").format.as_ref().unwrap().date_order, "DMY");
 }

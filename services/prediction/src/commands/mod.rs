@@ -2,11 +2,16 @@
 //! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
 
 mod aliases;
+mod comparisons;
+mod explain;
+mod export;
 mod models;
+mod policies;
 mod shadow;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use platform::{Kit, page::Page, wire::timestamp};
 use prost::Message as _;
 use proto::{
@@ -19,11 +24,16 @@ use crate::{
     Error,
     commands::{
         models::{Loaded, Models},
+        policies::Policies,
         shadow::Challengers,
     },
     domain::{
-        self, Ids, answer,
+        self, Ids,
+        answer::{self, Answer, Asked, Wanted},
+        comparison::{Comparison, day},
         fields::{self, Past},
+        messages::evidence_text,
+        policy::Policy,
     },
     store::{self, KeptRow, PredictionRow},
 };
@@ -35,6 +45,7 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct Commands {
     kit: Kit,
     models: Models,
+    policies: Policies,
     ids: Ids,
     challengers: Challengers,
 }
@@ -44,6 +55,7 @@ impl Commands {
         Self {
             kit: kit.clone(),
             models: Models::new(kit),
+            policies: Policies::new(kit),
             ids: Ids::default(),
             challengers: Challengers::default(),
         }
@@ -56,22 +68,44 @@ impl Commands {
         caller: &Caller,
         model_id: Option<Uuid>,
         quotes: Vec<QuoteInput>,
+        wanted: Wanted,
     ) -> Result<Vec<Prediction>> {
         domain::check_quotes(&quotes)?;
-        let model = self
-            .models
-            .find(context, caller.tenant_id, model_id)
-            .await?;
-        let today = tabular::cell::day_number(self.kit.clock.now().date_naive());
-        let (quotes, answers) = compute(Arc::clone(&model), quotes, today).await?;
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
-        // Asked each time, since a model in memory does not hear that it was flagged.
-        let stale_reason = store::find_stale_reason(&mut tx, model.id).await?;
+        let tenant = caller.tenant_id;
+        let model = self.models.find(context, tenant, model_id).await?;
+        let comparison = if wanted.needs_past_quotes() {
+            self.models.comparison(tenant, &model).await?
+        } else {
+            None
+        };
+        let as_of = self.kit.clock.now().date_naive();
+        let mut quotes = quotes;
+        let mut policy = self.policies.usual(tenant);
+        let (mut tx, answers, stale_reason) = loop {
+            let question = Ask {
+                model: Arc::clone(&model),
+                comparison: comparison.clone(),
+                policy: Arc::clone(&policy),
+                as_of,
+                wanted,
+            };
+            let (asked, answers) = question.of(quotes).await?;
+            quotes = asked;
+            let mut tx = self.kit.database().begin(tenant).await?;
+            // Asked each time: what is in memory does not hear that the model was flagged, or the policy changed.
+            let standing = store::find_standing(&mut tx, model.id).await?;
+            if standing.policy_version.cast_unsigned() == policy.version {
+                break (tx, answers, standing.stale_reason);
+            }
+            policy = self.policies.in_force(&mut tx).await?;
+            tx.commit().await?;
+        };
         let mut rows = Vec::with_capacity(quotes.len());
         let mut predictions = Vec::with_capacity(quotes.len());
         for (quote, mut answer) in quotes.iter().zip(answers) {
-            answer.warnings.splice(0..0, answer::stale(&stale_reason));
-            let (row, prediction) = self.keep(caller, model.id, quote, answer)?;
+            let stale = answer::stale(&stale_reason);
+            answer.prediction.warnings.splice(0..0, stale);
+            let (row, prediction) = self.keep(caller, model.id, quote, answer, as_of)?;
             rows.push(row);
             predictions.push(prediction);
         }
@@ -90,7 +124,8 @@ impl Commands {
         caller: &Caller,
         model_id: Uuid,
         quote: &QuoteInput,
-        answer: Prediction,
+        answer: Answer,
+        as_of: NaiveDate,
     ) -> Result<(PredictionRow, Prediction)> {
         let id = self.ids.next(self.kit.clock.now());
         let created_at = domain::created_at(id)
@@ -101,7 +136,7 @@ impl Commands {
             quote_ref: quote.quote_ref.clone(),
             created_at: Some(timestamp(created_at)),
             created_by: caller.user_id.to_string(),
-            ..answer
+            ..answer.prediction
         };
         let (input, input_hash) = fields::kept_input(quote);
         let row = PredictionRow {
@@ -112,11 +147,13 @@ impl Commands {
             win_probability: prediction.win_probability,
             low: prediction.win_probability_low,
             high: prediction.win_probability_high,
-            evidence: answer::evidence_text(prediction.evidence()),
+            evidence: evidence_text(prediction.evidence()),
             input,
             input_hash,
             detail: prediction.encode_to_vec(),
             created_by: caller.user_id,
+            as_of,
+            derived: answer.derived,
         };
         Ok((row, prediction))
     }
@@ -148,22 +185,42 @@ impl Commands {
     }
 }
 
-/// Answers quotes off the async threads, and hands the quotes back.
-async fn compute(
+/// A question, ready to be answered off the async threads.
+struct Ask {
     model: Arc<Loaded>,
-    quotes: Vec<QuoteInput>,
-    today: i32,
-) -> Result<(Vec<QuoteInput>, Vec<Prediction>)> {
+    comparison: Option<Arc<Comparison>>,
+    policy: Arc<Policy>,
+    as_of: NaiveDate,
+    wanted: Wanted,
+}
+
+impl Ask {
+    /// Answers quotes, and hands them back.
+    async fn of(self, quotes: Vec<QuoteInput>) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
+        off_thread(move || {
+            let asked = Asked {
+                model: &self.model.model,
+                fields: &self.model.fields,
+                past: Past {
+                    history: &self.model.history,
+                    today: day(self.as_of),
+                },
+                policy: &self.policy,
+                comparison: self.comparison.as_deref(),
+            };
+            let answers = answer::answer(&asked, &quotes, self.wanted)?;
+            Ok((quotes, answers))
+        })
+        .await
+    }
+}
+
+/// Computes where it holds up nobody.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || {
-        let _entered = span.entered();
-        let past = Past {
-            history: &model.history,
-            today,
-        };
-        let answers = answer::answer(&model.model, &model.fields, past, &quotes)?;
-        Ok((quotes, answers))
-    })
-    .await
-    .map_err(|error| Error::Broken(error.to_string()))?
+    tokio::task::spawn_blocking(move || span.in_scope(work))
+        .await
+        .map_err(|error| Error::Broken(error.to_string()))?
 }

@@ -11,6 +11,7 @@ use ml::Model;
 use platform::{Kit, patience::eventually};
 use prost::Message as _;
 use proto::{
+    common::BlobRef,
     rpc::Context,
     training::{GetModelRequest, InputSchema, ListModelsRequest, ModelState, training_nats},
 };
@@ -20,7 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::fields::Fields,
+    commands::comparisons::Comparisons,
+    domain::{comparison::Comparison, fields::Fields},
     store::{self, ModelRow},
 };
 
@@ -37,6 +39,8 @@ const PAGE_SIZE: u32 = 200;
 #[derive(Debug)]
 pub struct Loaded {
     pub id: Uuid,
+    /// Where the quotes are that it learned from, if they are kept.
+    past_quotes: Option<BlobRef>,
     pub model: Model,
     pub fields: Fields,
     /// Empty where the model learned nothing from earlier quotes.
@@ -48,6 +52,7 @@ pub struct Loaded {
 pub struct Models {
     kit: Kit,
     kept: Arc<Mutex<Kept>>,
+    comparisons: Arc<Mutex<Comparisons>>,
 }
 
 impl Models {
@@ -55,7 +60,46 @@ impl Models {
         Self {
             kit: kit.clone(),
             kept: Arc::default(),
+            comparisons: Arc::default(),
         }
+    }
+
+    /// The past quotes of a model, read where they are not in memory; nothing where it keeps none.
+    pub async fn comparison(
+        &self,
+        tenant: Uuid,
+        model: &Arc<Loaded>,
+    ) -> Result<Option<Arc<Comparison>>> {
+        let Some(blob) = &model.past_quotes else {
+            return Ok(None);
+        };
+        if let Some(known) = self.comparisons().known((tenant, model.id)) {
+            return Ok(Some(known));
+        }
+        // Two that ask at once may both read them; the one copy is dropped again.
+        let bytes = self.kit.blobs.get(tenant, blob).await?;
+        let of_model = Arc::clone(model);
+        let read = tokio::task::spawn_blocking(move || Comparison::new(&bytes, &of_model.fields));
+        let read = read
+            .await
+            .map_err(|error| Error::Broken(error.to_string()))??;
+        let read = Arc::new(read);
+        self.comparisons().keep((tenant, model.id), &read);
+        Ok(Some(read))
+    }
+
+    /// Where a model's parts lie.
+    pub async fn row(&self, context: &Context, tenant: Uuid, id: Uuid) -> Result<ModelRow> {
+        match self.find_row(tenant, Some(id)).await? {
+            Some(row) => Ok(row),
+            None => self.await_row(context, tenant, Some(id)).await,
+        }
+    }
+
+    fn comparisons(&self) -> std::sync::MutexGuard<'_, Comparisons> {
+        self.comparisons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wanted model, or the champion where none is named.
@@ -150,13 +194,13 @@ impl Models {
     }
 
     async fn load(&self, tenant: Uuid, row: &ModelRow) -> Result<Arc<Loaded>> {
-        let artefact = self.kit.blobs.get(tenant, &row.artefact()).await?;
+        let artefact = self.part(tenant, row, &row.artefact()).await?;
         let history = match row.history() {
-            Some(blob) => Some(self.kit.blobs.get(tenant, &blob).await?),
+            Some(blob) => Some(self.part(tenant, row, &blob).await?),
             None => None,
         };
         let schema = InputSchema::decode(row.input_schema.as_slice())?;
-        let id = row.id;
+        let (id, past_quotes) = (row.id, row.past_quotes());
         tokio::task::spawn_blocking(move || {
             let model = Model::from_bytes(&artefact)?;
             let fields = Fields::new(model.schema(), &schema);
@@ -166,6 +210,7 @@ impl Models {
             };
             Ok(Arc::new(Loaded {
                 id,
+                past_quotes,
                 model,
                 fields,
                 history,
@@ -173,6 +218,17 @@ impl Models {
         })
         .await
         .map_err(|error| Error::Broken(error.to_string()))?
+    }
+
+    /// Reads a part of a model, which may be gone.
+    pub async fn part(&self, tenant: Uuid, row: &ModelRow, blob: &BlobRef) -> Result<Vec<u8>> {
+        self.kit.blobs.get(tenant, blob).await.map_err(|error| {
+            if error.is_missing_blob() {
+                Error::ModelGone(row.id)
+            } else {
+                error.into()
+            }
+        })
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {

@@ -16,10 +16,10 @@ use proto::{
 };
 use uuid::Uuid;
 
-use super::{Commands, Result};
+use super::{Ask, Commands, Result};
 use crate::{
     Error,
-    domain::{self, fields},
+    domain::{self, answer::Wanted, fields},
     store::{self, ShadowRow},
 };
 
@@ -81,19 +81,27 @@ impl Commands {
         let context = Context::system(delivery.event_id.to_string());
         let model = self.models.find(&context, tenant, Some(challenger)).await?;
         let quote = fields::sent_input(&asked.input, &event.quote_ref)?;
-        let day = tabular::cell::day_number(created_at.date_naive());
+        let question = Ask {
+            model,
+            comparison: None,
+            policy: self.policies.usual(tenant),
+            as_of: created_at.date_naive(),
+            wanted: Wanted::default(),
+        };
+        let answer = match question.of(vec![quote]).await {
+            Ok((_, mut answers)) => answers.pop(),
+            // What the champion could read may be nothing to the challenger.
+            Err(Error::InQuote { .. } | Error::NoKnownField(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(answer) = answer else { return Ok(()) };
         let row = ShadowRow {
             prediction_id: id,
             created_at,
             model_id: asked.model_id,
             win_probability: asked.win_probability,
             shadow_model_id: challenger,
-            shadow_win_probability: match super::compute(model, vec![quote], day).await {
-                Ok((_, answers)) => answers.first().map_or(f64::NAN, |p| p.win_probability),
-                // What the champion could read may be nothing to the challenger.
-                Err(Error::InQuote { .. } | Error::NoKnownField(_)) => return Ok(()),
-                Err(error) => return Err(error),
-            },
+            shadow_win_probability: answer.prediction.win_probability,
         };
         let opened = self
             .kit

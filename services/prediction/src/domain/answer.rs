@@ -1,52 +1,134 @@
-//! What a model answers, in the words of the contract. Deliberately no figures of its own.
+//! From quotes to answers: read, given their past, predicted, and, where it was asked for, compared with past quotes and
+//! advised. Deliberately no figures of its own.
 
-use ml::{Evidence, Model, NoRecommendation, Objective, PriceRecommendation};
-use proto::{
-    common::Interval,
-    prediction::{self as pb, Prediction, PredictionMade, QuoteInput},
-};
+use ml::{Model, Question};
+use proto::prediction::{Prediction, PredictionMade, QuoteInput};
 
 use crate::{
     Error,
     domain::{
+        comparison::{Comparison, date},
         each,
-        fields::{Fields, Past, ReadQuote},
+        fields::{Fields, Past, ReadQuote, derived_of},
+        messages::{self, evidence_text},
+        policy::Policy,
     },
 };
+
+/// What answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// How its columns are read.
+    pub fields: &'a Fields,
+    /// What is known of the time before the quotes.
+    pub past: Past<'a>,
+    /// What may be recommended to change.
+    pub policy: &'a Policy,
+    /// Past quotes to compare with; only needed for what is wanted beside the predictions.
+    pub comparison: Option<&'a Comparison>,
+}
+
+/// What is wanted beside a prediction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Similar past quotes.
+    pub similar: usize,
+    /// Changes that would help.
+    pub changes: bool,
+}
+
+impl Wanted {
+    /// Whether past quotes have to be at hand.
+    #[must_use]
+    pub fn needs_past_quotes(self) -> bool {
+        self.similar > 0 || self.changes
+    }
+}
+
+/// An answer, and what it was given of earlier quotes, as it is kept beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The prediction, without identity.
+    pub prediction: Prediction,
+    /// JSON: numbers by column.
+    pub derived: String,
+}
 
 /// Answers quotes in their order, without identity: who asked and when is not the model's business.
 ///
 /// # Errors
 /// Where a quote cannot be read, or the model is not one.
 pub fn answer(
-    model: &Model,
-    fields: &Fields,
-    past: Past<'_>,
+    asked: &Asked<'_>,
     quotes: &[QuoteInput],
-) -> Result<Vec<Prediction>, Error> {
+    wanted: Wanted,
+) -> Result<Vec<Answer>, Error> {
+    let fields = asked.fields;
     let read = each(quotes, |quote| {
         let mut read = fields.read(quote)?;
-        fields.derive(&mut read, &quote.quote_ref, &past);
+        fields.derive(&mut read, &quote.quote_ref, &asked.past);
         Ok(read)
     })?;
-    let predicted = model.predict(&fields.table(&read))?;
-    Ok(predicted
-        .into_iter()
-        .zip(&read)
-        .map(|(predicted, quote)| {
+    let predicted = asked.model.predict(&fields.table(&read))?;
+    let base_rate = asked.model.base_rate();
+    let rule = asked.policy.price_rule(fields);
+    let answered = predicted.into_iter().zip(&read).zip(quotes);
+    answered
+        .map(|((predicted, quote), sent)| {
             let alone = fields.table(std::slice::from_ref(quote));
-            message(predicted, model.recommend_price(&alone), quote)
+            let evidence = predicted.evidence;
+            let mut prediction = messages::prediction(predicted, fields, quote, base_rate);
+            prediction.policy_version = asked.policy.version;
+            prediction.as_of = date(asked.past.today);
+            match asked.model.recommend_price_within(&alone, evidence, &rule) {
+                Ok(found) => {
+                    prediction.price_recommendation = Some(messages::price_recommendation(found));
+                }
+                Err(reason) => prediction.no_recommendation_reason = reason.to_string(),
+            }
+            if let Some(comparison) = asked.comparison.filter(|_| wanted.similar > 0) {
+                prediction.similar_quotes =
+                    comparison.nearest(fields, quote, &sent.quote_ref, wanted.similar)?;
+            }
+            if wanted.changes {
+                let question = Question {
+                    row: &alone,
+                    evidence,
+                    rules: &asked.policy.rules(fields),
+                    past: asked
+                        .comparison
+                        .map(|found| (&found.quotes, &found.support)),
+                };
+                advise(asked, &question, quote, &sent.quote_ref, &mut prediction);
+            }
+            Ok(Answer {
+                prediction,
+                derived: derived_of(fields, quote),
+            })
         })
-        .collect())
+        .collect()
 }
 
-/// How much history stands behind a prediction, in a word.
-#[must_use]
-pub fn evidence_text(evidence: pb::Evidence) -> &'static str {
-    match evidence {
-        pb::Evidence::Solid => "solid",
-        pb::Evidence::Usable => "usable",
-        pb::Evidence::Indicative | pb::Evidence::Unspecified => "indicative",
+fn advise(
+    asked: &Asked<'_>,
+    question: &Question<'_>,
+    quote: &ReadQuote,
+    quote_ref: &str,
+    into: &mut Prediction,
+) {
+    let fields = asked.fields;
+    let advised = asked.model.advise(question, &mut |lists| {
+        fields.changed(quote, quote_ref, &asked.past, lists)
+    });
+    match advised {
+        Ok(advised) => {
+            let single = advised.single.into_iter();
+            into.recommendations = single.map(messages::recommendation).collect();
+            into.pair_recommendation = advised.pair.map(messages::recommendation);
+        }
+        Err(reason) => into.no_change_reason = reason.to_string(),
     }
 }
 
@@ -68,74 +150,6 @@ pub fn made(prediction: &Prediction) -> PredictionMade {
         win_probability_high: prediction.win_probability_high,
         evidence: evidence_text(prediction.evidence()).to_owned(),
         created_at: prediction.created_at,
-    }
-}
-
-fn message(
-    predicted: ml::Prediction,
-    recommended: Result<PriceRecommendation, NoRecommendation>,
-    quote: &ReadQuote,
-) -> Prediction {
-    let mut contributions: Vec<pb::Contribution> = predicted
-        .contributions
-        .into_iter()
-        .map(|found| pb::Contribution {
-            column: found.column,
-            value: found.value,
-            log_odds: found.log_odds,
-            points: found.points,
-        })
-        .collect();
-    contributions.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
-    let (price_recommendation, no_recommendation_reason) = match recommended {
-        Ok(found) => (Some(price_message(found)), String::new()),
-        Err(reason) => (None, reason.to_string()),
-    };
-    let warnings = quote.warnings.iter().cloned().chain(predicted.warnings);
-    Prediction {
-        win_probability: predicted.probability,
-        win_probability_low: predicted.low,
-        win_probability_high: predicted.high,
-        evidence: evidence_message(predicted.evidence) as i32,
-        base_log_odds: predicted.base_log_odds,
-        contributions,
-        price_recommendation,
-        no_recommendation_reason,
-        warnings: warnings.collect(),
-        ..Prediction::default()
-    }
-}
-
-fn evidence_message(evidence: Evidence) -> pb::Evidence {
-    match evidence {
-        Evidence::Solid => pb::Evidence::Solid,
-        Evidence::Usable => pb::Evidence::Usable,
-        Evidence::Indicative => pb::Evidence::Indicative,
-    }
-}
-
-fn price_message(found: PriceRecommendation) -> pb::PriceRecommendation {
-    let objective = match found.objective {
-        Objective::Margin => "expected_margin",
-        Objective::Revenue => "expected_revenue",
-    };
-    let gain = found.gain_in_expected_value;
-    pb::PriceRecommendation {
-        price: found.price,
-        win_probability: found.probability,
-        interval: Some(Interval {
-            low: found.low,
-            high: found.high,
-        }),
-        objective: objective.to_owned(),
-        expected_gain: gain.value,
-        expected_gain_interval: Some(Interval {
-            low: gain.low,
-            high: gain.high,
-        }),
-        similar_quotes: found.similar_quotes,
-        similar_won: found.similar_won,
-        statement: found.statement,
     }
 }
 
@@ -176,8 +190,28 @@ mod tests {
         .model
     }
 
-    fn past(history: &History) -> Past<'_> {
-        Past { history, today: 0 }
+    fn answered(
+        model: &Model,
+        fields: &Fields,
+        quotes: &[QuoteInput],
+    ) -> Result<Vec<Prediction>, Error> {
+        let history = History::build(std::iter::empty());
+        let past = Past {
+            history: &history,
+            today: 0,
+        };
+        let asked = Asked {
+            model,
+            fields,
+            past,
+            policy: &Policy::default(),
+            comparison: None,
+        };
+        let answers = answer(&asked, quotes, Wanted::default())?;
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.prediction)
+            .collect())
     }
 
     fn quote(price: f64) -> QuoteInput {
@@ -192,14 +226,7 @@ mod tests {
     fn answers_keep_the_order_and_add_up() {
         let model = model();
         let fields = Fields::new(model.schema(), &InputSchema::default());
-        let history = History::build(std::iter::empty());
-        let told = answer(
-            &model,
-            &fields,
-            past(&history),
-            &[quote(60.0), quote(140.0)],
-        )
-        .unwrap();
+        let told = answered(&model, &fields, &[quote(60.0), quote(140.0)]).unwrap();
         assert!(told[0].win_probability > told[1].win_probability);
         for prediction in &told {
             assert!(prediction.win_probability_low <= prediction.win_probability);
@@ -219,9 +246,8 @@ mod tests {
     fn a_refused_quote_is_named_by_its_number() {
         let model = model();
         let fields = Fields::new(model.schema(), &InputSchema::default());
-        let history = History::build(std::iter::empty());
         let quotes = [quote(60.0), quote(f64::NAN)];
-        let refusal = answer(&model, &fields, past(&history), &quotes).unwrap_err();
+        let refusal = answered(&model, &fields, &quotes).unwrap_err();
         assert!(refusal.to_string().starts_with("quote 2: "), "{refusal}");
     }
 

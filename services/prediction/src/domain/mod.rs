@@ -1,8 +1,13 @@
 //! The rules of predictions: their ids and times, and what a request may hold. Deliberately no I/O,
-//! and no learning: `fields` and `answer` only translate for the learning core.
+//! and no learning: what is below only translates for the learning core.
 
 pub mod answer;
+pub mod comparison;
+pub mod difference;
 pub mod fields;
+pub mod messages;
+pub mod policy;
+pub mod portable;
 
 use std::sync::{Arc, Mutex};
 

@@ -207,6 +207,7 @@ impl Tenant {
         let request = PredictBatchRequest {
             model_id: model.to_owned(),
             quotes,
+            ..PredictBatchRequest::default()
         };
         let prediction = prediction_nats::Client(self.transport.clone());
         let answer = prediction.predict_batch(&self.context, request).await?;

@@ -84,7 +84,9 @@ pub fn compare(candidate: &Side, champion: &Side) -> Result<LossComparison, Erro
             });
         }
     };
-    let (base, other, remarks) = common.probabilities()?;
+    let base = probabilities(common.base_fit, &common.table)?;
+    let other = probabilities(common.other_fit, &common.table)?;
+    let remarks = common.remarks();
     let (of_candidate, of_champion) = if common.base.id == candidate.id {
         (base, other)
     } else {
@@ -222,21 +224,17 @@ fn common<'s>(base: &'s Side, other: &'s Side) -> Result<Common<'s>, Incomparabl
 }
 
 impl Common<'_> {
-    /// What both say of the quotes, and what limits that.
-    fn probabilities(&self) -> Result<(Vec<f64>, Vec<f64>, Vec<String>), Error> {
-        let broken = |error: ml::Error| Error::Broken(error.to_string());
-        let base = self.base_fit.probabilities(&self.table).map_err(broken)?;
-        let (readable, lacking) = readable(self.other_fit, &self.table);
-        let other = self.other_fit.probabilities(&readable).map_err(broken)?;
-        let mut remarks = Vec::new();
-        if !lacking.is_empty() {
-            remarks.push(format!(
-                "{} reads columns that these quotes do not have in the same way, which counts against it unfairly: {}",
-                self.other.called,
-                lacking.join(", ")
-            ));
+    /// What the quotes lack that the other one reads, in sentences.
+    fn remarks(&self) -> Vec<String> {
+        let (_, lacking) = readable(self.other_fit, &self.table);
+        if lacking.is_empty() {
+            return Vec::new();
         }
-        Ok((base, other, remarks))
+        vec![format!(
+            "{} reads columns that these quotes do not have in the same way, which counts against it unfairly: {}",
+            self.other.called,
+            lacking.join(", ")
+        )]
     }
 
     fn basis(&self) -> String {
@@ -258,6 +256,16 @@ impl Common<'_> {
         }
         text
     }
+}
+
+/// What a model says of quotes; columns that it cannot read count as missing.
+///
+/// # Errors
+/// Where the learning core cannot read the quotes.
+pub fn probabilities(model: &Model, table: &Table) -> Result<Vec<f64>, Error> {
+    let (readable, _) = readable(model, table);
+    let found = model.probabilities(&readable);
+    found.map_err(|error| Error::Broken(error.to_string()))
 }
 
 /// The columns of a table that a model can read, and the names of those that it lacks.

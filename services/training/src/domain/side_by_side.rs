@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ml::{Model as Fit, Table};
+use ml::Model as Fit;
 use proto::{
     ingestion::{OpenQuotes, Snapshot},
     training::{
@@ -12,7 +12,7 @@ use proto::{
     },
 };
 
-use super::{losses::readable, snapshot::training_set};
+use super::{losses::probabilities, snapshot::training_set};
 use crate::Error;
 
 /// Parameters that differ, by name.
@@ -113,12 +113,6 @@ pub fn open_quotes(
             / rows.max(1) as f64,
         ..OpenQuoteComparison::default()
     })
-}
-
-fn probabilities(fit: &Fit, table: &Table) -> Result<Vec<f64>, Error> {
-    let (readable, _) = readable(fit, table);
-    fit.probabilities(&readable)
-        .map_err(|error| Error::Broken(error.to_string()))
 }
 
 #[cfg(test)]

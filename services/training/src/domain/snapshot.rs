@@ -1,7 +1,7 @@
 //! From ingestion's snapshot to what the learning core reads, and to what is told of the columns.
 //! Deliberately no checks of the content: the learning core has them, with sentences.
 
-use ml::{Column, Role, Table, TrainingSet, Values};
+use ml::{Column, Importance, PastQuotes, Role, Table, TrainingSet, Values};
 use proto::{
     ingestion::{ColumnKind, Snapshot, SnapshotColumn, TargetField},
     training::{InputColumn, InputSchema},
@@ -64,6 +64,52 @@ pub fn training_set(snapshot: Snapshot) -> TrainingSet {
         date: given(!snapshot.dates.is_empty()).map(|()| snapshot.dates),
         group: given(!snapshot.groups.is_empty()).map(|()| snapshot.groups),
     }
+}
+
+/// What the quotes are called, in the order of rows; empty texts for those without a name, none at all where the snapshot
+/// has no names.
+#[must_use]
+pub fn quote_names(snapshot: &Snapshot) -> Vec<String> {
+    let mut columns = snapshot.columns.iter();
+    let named = columns.find(|c| c.field() == TargetField::QuoteId && !c.codes.is_empty());
+    let Some(column) = named else {
+        return Vec::new();
+    };
+    let name = |code: &u32| column.levels.get(*code as usize).cloned();
+    column
+        .codes
+        .iter()
+        .map(|code| name(code).unwrap_or_default())
+        .collect()
+}
+
+/// The quotes of a training set as later ones are compared with them: what callers can state of a quote, and what the
+/// columns are worth to the model. What is computed from earlier quotes is left out, and so is, like everywhere after
+/// ingestion, what is personal.
+#[must_use]
+pub fn past_quotes(
+    set: TrainingSet,
+    names: Vec<String>,
+    schema: &InputSchema,
+    importance: &[Importance],
+) -> PastQuotes {
+    let is_stated = |name: &str| {
+        let mut columns = schema.columns.iter();
+        columns.any(|column| column.name == name && column.derived.is_empty())
+    };
+    let mut table = set.features;
+    table.columns.retain(|column| is_stated(&column.name));
+    let worth = importance.iter();
+    PastQuotes {
+        table,
+        won: set.outcome,
+        days: set.date.unwrap_or_default(),
+        names,
+        worth: worth
+            .map(|column| (column.column.clone(), column.mean_contribution))
+            .collect(),
+    }
+    .bounded()
 }
 
 /// What the columns are called from here on: derived ones by words, unless a header says the same.
@@ -294,6 +340,24 @@ mod tests {
                 "Rev"
             ]
         );
+    }
+
+    #[test]
+    fn past_quotes_hold_what_can_be_stated_and_nothing_personal() {
+        let mut snapshot = snapshot();
+        let id = snapshot.columns.iter_mut().find(|c| c.name == "No");
+        let id = id.unwrap();
+        (id.codes, id.levels) = (vec![u32::MAX, 0], vec!["Q-2".to_owned()]);
+        let (schema, names) = (input_schema(&snapshot), quote_names(&snapshot));
+        let past = past_quotes(training_set(snapshot), names, &schema, &[]);
+        let columns: Vec<&str> = past.table.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(columns, ["Preis", "Region", "Sent", "Offer", "Kunde"]);
+        assert_eq!(past.names, ["", "Q-2"]);
+        assert_eq!(
+            (past.won, past.days),
+            (vec![true, false], vec![19_000, 19_001])
+        );
+        assert!(quote_names(&Snapshot::default()).is_empty());
     }
 
     #[test]

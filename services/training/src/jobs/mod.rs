@@ -65,6 +65,7 @@ struct Finished {
     artefact: Vec<u8>,
     /// Empty where the snapshot had none.
     history: Vec<u8>,
+    past_quotes: Vec<u8>,
     /// What is kept of the evaluation, encoded.
     holdout: Vec<u8>,
 }
@@ -194,8 +195,9 @@ impl Worker {
                 artefact,
                 history,
                 holdout,
+                past_quotes,
             } = &blobs;
-            for blob in history.iter().chain(holdout).chain([artefact]) {
+            for blob in history.iter().chain([holdout, artefact, past_quotes]) {
                 self.kit.blobs.delete(delivery.tenant, blob).await?;
             }
         }
@@ -210,7 +212,8 @@ impl Worker {
                 [] => None,
                 history => Some(put("history", history).await?),
             },
-            holdout: Some(put("holdout", &finished.holdout).await?),
+            holdout: put("holdout", &finished.holdout).await?,
+            past_quotes: put("past-quotes", &finished.past_quotes).await?,
         })
     }
 
@@ -241,10 +244,11 @@ impl Worker {
             dataset_id: row.dataset_id.to_string(),
             artefact: Some(blobs.artefact),
             history: blobs.history,
+            past_quotes: Some(blobs.past_quotes),
             input_schema: Some(finished.input_schema.clone()),
             model: Some(Model {
                 champion: first,
-                ..model_message(&row)?
+                ..scores::in_brief(model_message(&row)?)
             }),
         })
         .await?;
@@ -323,6 +327,7 @@ fn train(
     let keys = std::mem::take(&mut snapshot.row_keys);
     snapshot.open = None;
     let input_schema = snapshot::input_schema(&snapshot);
+    let names = snapshot::quote_names(&snapshot);
     let options = TrainOptions {
         seed: work.seed,
         ..TrainOptions::default()
@@ -336,12 +341,14 @@ fn train(
     };
     let holdout = holdout(&set, &trained, &keys).encode_to_vec();
     let model = learned(&set, &trained, work.sha256, &meter);
+    let past = snapshot::past_quotes(set, names, &input_schema, &trained.importance);
     Ok(Outcome::Finished(Box::new(Finished {
         model,
         input_schema,
         artefact: trained.model.to_bytes(),
         history,
         holdout,
+        past_quotes: past.to_bytes(),
     })))
 }
 

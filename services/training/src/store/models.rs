@@ -53,6 +53,16 @@ pub struct ModelBlobs {
     pub artefact: BlobRef,
     /// What derived features are computed from; missing where there are none.
     pub history: Option<BlobRef>,
+    /// What was kept of the evaluation, for later comparisons.
+    pub holdout: BlobRef,
+    /// The quotes it learned from, which only prediction reads and names.
+    pub past_quotes: BlobRef,
+}
+
+/// The blobs of a model that training reads again.
+#[derive(Debug)]
+pub struct KeptBlobs {
+    pub artefact: BlobRef,
     /// What was kept of the evaluation; missing in models of earlier versions.
     pub holdout: Option<BlobRef>,
 }
@@ -62,20 +72,9 @@ struct BlobsRow {
     artefact_key: String,
     artefact_size_bytes: i64,
     artefact_sha256: Vec<u8>,
-    history_key: Option<String>,
-    history_size_bytes: Option<i64>,
-    history_sha256: Option<Vec<u8>>,
     holdout_key: Option<String>,
     holdout_size_bytes: Option<i64>,
     holdout_sha256: Option<Vec<u8>>,
-}
-
-fn blob(key: Option<String>, size_bytes: Option<i64>, sha256: Option<Vec<u8>>) -> Option<BlobRef> {
-    Some(BlobRef {
-        key: key?,
-        size_bytes: size_bytes?,
-        sha256: sha256?,
-    })
 }
 
 /// A model that was found to be stale.
@@ -180,23 +179,29 @@ pub async fn list_models(
 }
 
 /// Where the blobs of a ready model lie.
-pub async fn find_model_blobs(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelBlobs>> {
+pub async fn find_model_blobs(tx: &mut TenantTx, id: Uuid) -> Result<Option<KeptBlobs>> {
     let found: Option<BlobsRow> = sqlx::query_as(
-        "SELECT artefact_key, artefact_size_bytes, artefact_sha256, history_key,
-            history_size_bytes, history_sha256, holdout_key, holdout_size_bytes, holdout_sha256
+        "SELECT artefact_key, artefact_size_bytes, artefact_sha256, holdout_key,
+            holdout_size_bytes, holdout_sha256
          FROM model WHERE id = $1 AND artefact_key IS NOT NULL",
     )
     .bind(id)
     .fetch_optional(tx.connection())
     .await?;
-    Ok(found.map(|row| ModelBlobs {
+    Ok(found.map(|row| KeptBlobs {
         artefact: BlobRef {
             key: row.artefact_key,
             size_bytes: row.artefact_size_bytes,
             sha256: row.artefact_sha256,
         },
-        history: blob(row.history_key, row.history_size_bytes, row.history_sha256),
-        holdout: blob(row.holdout_key, row.holdout_size_bytes, row.holdout_sha256),
+        holdout: match (row.holdout_key, row.holdout_size_bytes, row.holdout_sha256) {
+            (Some(key), Some(size_bytes), Some(sha256)) => Some(BlobRef {
+                key,
+                size_bytes,
+                sha256,
+            }),
+            _ => None,
+        },
     }))
 }
 
@@ -252,7 +257,7 @@ pub async fn update_model_ready(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let (artefact, history) = (&blobs.artefact, blobs.history.as_ref());
-    let holdout = blobs.holdout.as_ref();
+    let holdout = &blobs.holdout;
     let done = sqlx::query(
         "UPDATE model SET state = 'ready', stage = '', progress = 1, finished_at = $2,
             auc_roc = $3, precision_score = $4, recall_score = $5, f1_score = $6, log_loss = $7,
@@ -283,9 +288,9 @@ pub async fn update_model_ready(
     .bind(history.map(|blob| &blob.key))
     .bind(history.map(|blob| blob.size_bytes))
     .bind(history.map(|blob| &blob.sha256))
-    .bind(holdout.map(|blob| &blob.key))
-    .bind(holdout.map(|blob| blob.size_bytes))
-    .bind(holdout.map(|blob| &blob.sha256))
+    .bind(&holdout.key)
+    .bind(holdout.size_bytes)
+    .bind(&holdout.sha256)
     .bind(tracked.row_count)
     .bind(tracked.column_count)
     .bind(&tracked.sha256)

@@ -6,6 +6,8 @@
 mod champion;
 mod retraining;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use proto::training::{
@@ -17,7 +19,7 @@ pub use self::{
     champion::{AliasCommand, promote},
     retraining::RetrainingCommand,
 };
-use super::{Connection, connect, present, show, tell_next_page, wait};
+use super::{Connection, connect, model_export, present, show, tell_next_page, wait};
 use crate::{
     args::{Global, PageArgs},
     error::{Error, Result},
@@ -73,6 +75,14 @@ pub enum ModelsCommand {
     Cancel {
         /// Id of the model
         id: String,
+    },
+    /// Write a model to a file that predicts without a server, by `valutai score`
+    Export {
+        /// Id of the model
+        id: String,
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Make a model the champion, which answers by default, where it is not worse than the present one
     Promote {
@@ -194,6 +204,7 @@ pub async fn run(command: ModelsCommand, global: &Global) -> Result<()> {
                 show::provenance(out, model)
             })
         }
+        ModelsCommand::Export { id, out } => model_export::run(&connection, &id, &out).await,
         ModelsCommand::Compare {
             a,
             b,

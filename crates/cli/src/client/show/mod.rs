@@ -1,6 +1,7 @@
 //! Draws replies for people. Deliberately complete only where a page has room: JSON has all of it.
 
 mod datasets;
+mod explanations;
 mod imports;
 mod models;
 mod predictions;
@@ -10,6 +11,7 @@ mod quotes;
 mod tracking;
 
 pub use datasets::{dataset, datasets, import};
+pub use explanations::{difference, policy, price_curve};
 pub use imports::{imports, quarantined};
 pub use models::{model, models};
 pub use predictions::{evidence, prediction, predictions, top_reasons};

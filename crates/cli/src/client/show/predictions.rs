@@ -3,7 +3,9 @@
 
 use std::io::{self, Write};
 
-use proto::prediction::{Contribution, Evidence, Prediction};
+use proto::prediction::{
+    Contribution, ContributionGroup, Evidence, EvidenceStatus, Grade, Prediction, SimilarQuote,
+};
 
 use crate::{
     table::{PAGE_WIDTH, Table, print_facts},
@@ -38,7 +40,27 @@ pub fn top_reasons(contributions: &[Contribution]) -> String {
     reasons.join("; ")
 }
 
-fn points(points: f64) -> String {
+/// The letter of a grade; empty where there is none.
+#[must_use]
+pub fn grade(grade: Grade) -> String {
+    match grade {
+        Grade::Unspecified => String::new(),
+        known => known.as_str_name().replace("GRADE_", ""),
+    }
+}
+
+/// A grade, with those that the interval allows where they are others.
+fn grades(p: &Prediction) -> String {
+    let [of, best, worst] = [p.grade(), p.best_grade(), p.worst_grade()].map(grade);
+    if best == worst {
+        return of;
+    }
+    format!("{of} ({worst} to {best} within the interval)")
+}
+
+/// Points with a sign.
+#[must_use]
+pub fn points(points: f64) -> String {
     let rounded = format!("{:+.1}", points * 100.0);
     if rounded == "-0.0" {
         return "+0.0".to_owned();
@@ -89,9 +111,16 @@ pub fn prediction(out: Out<'_>, p: &Prediction) -> io::Result<()> {
             "95 % interval",
             range(p.win_probability_low, p.win_probability_high),
         ),
-        ("evidence", evidence(p.evidence())),
-        ("made", moment(p.created_at.as_ref())),
     ]);
+    if p.grade() != Grade::Unspecified {
+        facts.push(("grade", grades(p)));
+    }
+    facts.push(("evidence", evidence(p.evidence())));
+    if p.evidence_status() == EvidenceStatus::LowEvidence {
+        let reasons: Vec<&str> = p.evidence_reasons.iter().map(|r| r.text.as_str()).collect();
+        facts.push(("low evidence", reasons.join(" ")));
+    }
+    facts.push(("made", moment(p.created_at.as_ref())));
     match &p.price_recommendation {
         Some(recommended) => {
             facts.push(("recommended price", format!("{:.2}", recommended.price)));
@@ -102,8 +131,24 @@ pub fn prediction(out: Out<'_>, p: &Prediction) -> io::Result<()> {
         }
         None => {}
     }
+    for recommended in p.recommendations.iter().chain(&p.pair_recommendation) {
+        facts.push(("recommended", recommended.statement.clone()));
+    }
+    if !p.no_change_reason.is_empty() {
+        facts.push(("recommended", p.no_change_reason.clone()));
+    }
     print_facts(out, &facts)?;
-    if !p.contributions.is_empty() {
+    if !p.contribution_groups.is_empty() {
+        writeln!(out)?;
+        groups(&p.contribution_groups).print(out)?;
+        let more = p
+            .contribution_groups
+            .len()
+            .saturating_sub(MOST_CONTRIBUTIONS);
+        if more > 0 {
+            writeln!(out, "and {more} more")?;
+        }
+    } else if !p.contributions.is_empty() {
         writeln!(out)?;
         contributions(&p.contributions).print(out)?;
         let more = p.contributions.len().saturating_sub(MOST_CONTRIBUTIONS);
@@ -111,15 +156,76 @@ pub fn prediction(out: Out<'_>, p: &Prediction) -> io::Result<()> {
             writeln!(out, "and {more} more")?;
         }
     }
-    if !p.warnings.is_empty() {
-        writeln!(out, "\nwarnings")?;
+    if !p.similar_quotes.is_empty() {
+        writeln!(out, "\nsimilar past quotes")?;
+        similar(&p.similar_quotes).print(out)?;
     }
-    for warning in &p.warnings {
-        for (index, line) in wrap(&clean(warning), PAGE_WIDTH - 2).iter().enumerate() {
+    list(out, "warnings", &p.warnings)
+}
+
+/// Sentences under a title; nothing where there are none.
+///
+/// # Errors
+/// Where the writer fails.
+pub fn list(out: Out<'_>, title: &str, sentences: &[String]) -> io::Result<()> {
+    if !sentences.is_empty() {
+        writeln!(out, "\n{title}")?;
+    }
+    for sentence in sentences {
+        for (index, line) in wrap(&clean(sentence), PAGE_WIDTH - 2).iter().enumerate() {
             writeln!(out, "{}{line}", if index == 0 { "- " } else { "  " })?;
         }
     }
     Ok(())
+}
+
+fn groups(groups: &[ContributionGroup]) -> Table {
+    let mut table = Table::new()
+        .left("column")
+        .right("points")
+        .right("log-odds")
+        .flexible("why");
+    for group in groups.iter().take(MOST_CONTRIBUTIONS) {
+        let why = group.sentence.rsplit_once(": ");
+        table.row([
+            shorten(&group.column, 30).as_str(),
+            &points(group.points),
+            &format!("{:+.3}", group.log_odds),
+            why.map_or(group.sentence.as_str(), |(why, _)| why),
+        ]);
+    }
+    table
+}
+
+fn similar(quotes: &[SimilarQuote]) -> Table {
+    let mut table = Table::new()
+        .left("quote")
+        .left("outcome")
+        .left("date")
+        .right("price")
+        .flexible("differs in");
+    for quote in quotes {
+        let differs: Vec<String> = quote
+            .differences
+            .iter()
+            .map(|d| format!("{} {} (here {})", d.column, d.past_value, d.value))
+            .collect();
+        table.row([
+            shorten(&quote.quote_id, 20).as_str(),
+            if quote.won { "won" } else { "lost" },
+            &quote.date,
+            &quote
+                .price
+                .map(|price| format!("{price:.2}"))
+                .unwrap_or_default(),
+            &if differs.is_empty() {
+                "nothing".to_owned()
+            } else {
+                differs.join("; ")
+            },
+        ]);
+    }
+    table
 }
 
 fn contributions(contributions: &[Contribution]) -> Table {
@@ -149,6 +255,7 @@ mod tests {
             value: value.into(),
             points,
             log_odds: points * 4.0,
+            ..Contribution::default()
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proto::prediction::{FieldValue, QuoteInput, field_value::Value};
 use sha2::{Digest as _, Sha256};
 
+use super::{Cell, Fields, ReadQuote};
 use crate::Error;
 
 /// The fields of a quote as they are kept, names in order, and the hash of that text.
@@ -50,6 +51,20 @@ pub fn sent_input(text: &str, quote_ref: &str) -> Result<QuoteInput, Error> {
     })
 }
 
+/// What a quote was given of earlier ones, as it is kept: numbers by column, in the order of names.
+pub(in crate::domain) fn derived_of(fields: &Fields, quote: &ReadQuote) -> String {
+    let cells = fields.0.iter().zip(&quote.cells);
+    let derived: BTreeMap<&str, f64> = cells
+        .filter_map(|(field, cell)| match cell {
+            Cell::Number(number) if field.derived().is_some() => {
+                Some((field.name.as_str(), *number))
+            }
+            _ => None,
+        })
+        .collect();
+    serde_json::json!(derived).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{quote, text};
@@ -62,5 +77,21 @@ mod tests {
         assert_eq!(one, other);
         assert_eq!(one.0, r#"{"a":"x","b":1.5}"#);
         assert_eq!(one.1.len(), 32);
+    }
+
+    #[test]
+    fn kept_input_comes_back_as_it_was_sent() {
+        let sent = quote(&[
+            ("a", text("1.50")),
+            ("b", Value::Number(0.1 + 0.2)),
+            ("c", Value::Number(3.0)),
+            ("d", Value::Flag(true)),
+        ]);
+        let mut sent = sent;
+        sent.fields.insert("e".to_owned(), FieldValue::default());
+        let back = sent_input(&kept_input(&sent).0, "Q-1").unwrap();
+        assert_eq!(back.fields, sent.fields);
+        assert_eq!(back.quote_ref, "Q-1");
+        assert!(sent_input("[]", "").is_err());
     }
 }

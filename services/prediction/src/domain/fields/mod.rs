@@ -7,11 +7,16 @@ mod kept;
 mod past;
 #[cfg(test)]
 mod past_tests;
+mod reasons;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use kept::{kept_input, sent_input};
 pub use past::Past;
+
+pub(super) use kept::derived_of;
+pub(super) use reasons::sentence;
 
 use cells::{Cell, check_values, read_cell, shortened};
 use ml::{Column, ColumnKind, Role, SchemaColumn, Table, Values};
@@ -37,6 +42,8 @@ struct Field {
     /// What it stands for.
     target: TargetField,
     origin: Origin,
+    /// Name of the user's column that its effects count to.
+    group: String,
 }
 
 /// Where the values of a field come from, and whom they serve.
@@ -77,6 +84,7 @@ impl Field {
                 Some("") | None => Origin::Stated,
                 Some(name) => Origin::Derived(name.to_owned()),
             },
+            group: column.name.clone(),
         }
     }
 
@@ -89,12 +97,20 @@ impl Field {
             format: format(input),
             target: target(input),
             origin: Origin::Naming,
+            group: input.name.clone(),
         }
     }
 
     fn is_called(&self, name: &str) -> bool {
         let derived = matches!(&self.origin, Origin::Derived(derived) if derived == name);
         derived || self.name == name
+    }
+
+    fn derived(&self) -> Option<DerivedFeature> {
+        match &self.origin {
+            Origin::Derived(name) => DerivedFeature::parse(name),
+            Origin::Stated | Origin::Naming => None,
+        }
     }
 
     fn is_read(&self) -> bool {
@@ -132,7 +148,41 @@ impl Fields {
             let names = matches!(target(input), TargetField::QuoteId | TargetField::Revision);
             names && !columns.iter().any(|column| column.name == input.name)
         });
-        Self(read.chain(naming.map(Field::naming)).collect())
+        let mut fields: Vec<Field> = read.chain(naming.map(Field::naming)).collect();
+        let group = |field: &Field| {
+            let subject = reasons::subject(field.derived()?);
+            let of_user = |other: &&Field| other.target == subject && other.derived().is_none();
+            fields.iter().find(of_user).map(|other| other.name.clone())
+        };
+        let groups: Vec<Option<String>> = fields.iter().map(group).collect();
+        for (field, group) in fields.iter_mut().zip(groups) {
+            field.group = group.unwrap_or_else(|| field.name.clone());
+        }
+        Self(fields)
+    }
+
+    /// The user's column that the effects of a column count to; the column itself where it is of no other.
+    #[must_use]
+    pub fn group_of<'a>(&'a self, column: &'a str) -> &'a str {
+        self.named(column).map_or(column, |field| &field.group)
+    }
+
+    fn named(&self, column: &str) -> Option<&Field> {
+        self.0.iter().find(|field| field.name == column)
+    }
+
+    /// Whether a caller may state a column that the model reads.
+    #[must_use]
+    pub fn is_stated(&self, column: &str) -> bool {
+        self.named(column)
+            .is_some_and(|field| field.origin == Origin::Stated)
+    }
+
+    /// The column of the price, where the model has one.
+    #[must_use]
+    pub fn price_column(&self) -> Option<&str> {
+        let price = self.0.iter().find(|field| field.role == Role::Price)?;
+        Some(&price.name)
     }
 
     /// Reads a quote.
@@ -182,19 +232,20 @@ impl Fields {
 
     /// Fills in what follows from earlier quotes, as of the quote's day.
     pub fn derive(&self, quote: &mut ReadQuote, quote_ref: &str, past: &Past<'_>) {
-        let derived = |field: &Field| match &field.origin {
-            Origin::Derived(name) => DerivedFeature::parse(name),
-            _ => None,
-        };
-        if !self.0.iter().any(|field| derived(field).is_some()) {
+        if !self.0.iter().any(|field| field.derived().is_some()) {
             return;
         }
         let features = past.features(self, quote, quote_ref);
         for (field, cell) in self.0.iter().zip(&mut quote.cells) {
-            let value = derived(field).map(|feature| features.get(feature));
-            if let Some(value) = value.filter(|value| !value.is_nan()) {
-                *cell = Cell::Number(value);
-            }
+            let Some(feature) = field.derived() else {
+                continue;
+            };
+            let value = features.get(feature);
+            *cell = if value.is_nan() {
+                Cell::Missing
+            } else {
+                Cell::Number(value)
+            };
         }
     }
 

@@ -56,7 +56,7 @@ impl Past<'_> {
 
 impl Fields {
     /// The cell of the first field that stands for something; `None` where no field does.
-    fn cell<'a>(&self, quote: &'a ReadQuote, target: TargetField) -> Option<&'a Cell> {
+    pub(super) fn cell<'a>(&self, quote: &'a ReadQuote, target: TargetField) -> Option<&'a Cell> {
         let at = self.0.iter().position(|field| field.target == target)?;
         quote.cells.get(at)
     }

@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
 };
 
-use proto::training::{FeatureImportance, Model, Resources, ScoreIntervals, Scores};
+use proto::training::{Confusion, FeatureImportance, Model, Resources, ScoreIntervals, Scores};
 
 use crate::{
     table::{PAGE_WIDTH, Table, print_facts},
@@ -14,6 +14,8 @@ use crate::{
         bytes, clean, count, enum_word, interval, moment, percent, score, seconds, shorten, wrap,
     },
 };
+
+mod insight;
 
 const MOST_IMPORTANCES: usize = 12;
 
@@ -55,11 +57,22 @@ pub fn models(models: &[Model]) -> Table {
 /// Where the writer fails.
 pub fn model(out: Out<'_>, model: &Model) -> io::Result<()> {
     print_facts(out, &facts(model))?;
+    for leak in &model.leaks {
+        let text = format!("may give the outcome away: {}", leak.statement);
+        for line in wrap(&clean(&text), PAGE_WIDTH) {
+            writeln!(out, "{line}")?;
+        }
+    }
     if let Some(found) = &model.scores {
         writeln!(out)?;
         scores(found).print(out)?;
-        confusion(out, found)?;
+        confusion(out, found.confusion.as_ref(), 0.5)?;
+        let best = found.confusion_at_best_threshold.as_ref();
+        confusion(out, best, found.best_threshold)?;
+        insight::calibration(out, found)?;
+        insight::tenths(out, found)?;
     }
+    insight::candidates(out, model)?;
     if !model.importances.is_empty() {
         writeln!(out)?;
         importances(&model.importances).print(out)?;
@@ -68,6 +81,8 @@ pub fn model(out: Out<'_>, model: &Model) -> io::Result<()> {
             writeln!(out, "and {more} more")?;
         }
     }
+    insight::segments(out, model)?;
+    insight::learning_curve(out, model)?;
     if !model.parameters.is_empty() {
         writeln!(out, "\nparameters")?;
         let sorted: BTreeMap<_, _> = model.parameters.iter().collect();
@@ -162,11 +177,13 @@ fn scores(scores: &Scores) -> Table {
         ("AUC-ROC", scores.auc_roc, of.auc_roc.as_ref(), Some(0.5), "higher"),
         ("log loss", Some(scores.log_loss), of.log_loss.as_ref(), base_log_loss, "lower"),
         ("Brier", Some(scores.brier), of.brier.as_ref(), base_brier, "lower"),
-        ("calibration error", Some(scores.calibration_error), None, None, "lower"),
+        ("gain over the base rate", Some(scores.gain_over_base), of.gain_over_base.as_ref(), None, "higher"),
+        ("calibration error", Some(scores.calibration_error), of.calibration_error.as_ref(), None, "lower"),
         ("precision at 0.5", scores.precision, of.precision.as_ref(), None, "higher"),
         ("recall at 0.5", scores.recall, of.recall.as_ref(), None, "higher"),
         ("F1 at 0.5", scores.f1, of.f1.as_ref(), None, "higher"),
-        (&best, scores.f1_at_best_threshold, None, None, "higher"),
+        (&best, scores.f1_at_best_threshold, of.f1_at_best_threshold.as_ref(), None, "higher"),
+        ("lift of the best tenth", scores.lift_top_tenth, of.lift_top_tenth.as_ref(), Some(1.0), "higher"),
     ];
     let mut table = Table::new()
         .left("score on the test set")
@@ -181,13 +198,13 @@ fn scores(scores: &Scores) -> Table {
     table
 }
 
-fn confusion(out: Out<'_>, scores: &Scores) -> io::Result<()> {
-    let Some(c) = &scores.confusion else {
+fn confusion(out: Out<'_>, counts: Option<&Confusion>, threshold: f64) -> io::Result<()> {
+    let Some(c) = counts else {
         return Ok(());
     };
     writeln!(
         out,
-        "at 0.5: {} of {} predicted wins were won, {} of {} predicted losses were lost",
+        "at {threshold:.2}: {} of {} predicted wins were won, {} of {} predicted losses were lost",
         c.true_positives,
         c.true_positives + c.false_positives,
         c.true_negatives,
@@ -198,18 +215,20 @@ fn confusion(out: Out<'_>, scores: &Scores) -> io::Result<()> {
 fn importances(importances: &[FeatureImportance]) -> Table {
     let mut table = Table::new()
         .left("column")
-        .right("log loss without it")
+        .right("log loss without")
         .right("95 % interval")
-        .right("mean effect in log-odds");
+        .right("mean effect")
+        .left("the chance of a win");
     for importance in importances.iter().take(MOST_IMPORTANCES) {
         let range = importance.interval.as_ref();
         table.row([
-            shorten(&importance.column, 30).as_str(),
+            shorten(&importance.column, 28).as_str(),
             &format!("{:+.4}", importance.permutation),
             &range.map_or("-".to_owned(), |i| {
                 format!("{:+.4} to {:+.4}", i.low, i.high)
             }),
             &format!("{:.3}", importance.mean_absolute_contribution),
+            &insight::effect(importance),
         ]);
     }
     table
