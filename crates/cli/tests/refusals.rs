@@ -162,7 +162,7 @@ async fn people_who_may_not() -> TestResult {
     let viewer = add_member(&owner, "people-viewer", Role::Viewer).await?;
     let request = TrainModelRequest {
         dataset_id: dataset.id,
-        seed: 1,
+        ..TrainModelRequest::default()
     };
     let status = viewer
         .connection
@@ -199,7 +199,7 @@ async fn things_that_are_not_there() -> TestResult {
     assert_code(found, Code::InvalidArgument, "nonsense")?;
     let found = predict::predict(&owner.connection, "", quote()).await;
     assert_code(found, Code::FailedPrecondition, "train")?;
-    let found = models::train(&owner.connection, &unknown, 1).await;
+    let found = models::train(&owner.connection, &unknown, 1, "").await;
     assert_code(found, Code::NotFound, "dataset")?;
 
     let request = ListPredictionsRequest::default();

@@ -9,12 +9,15 @@ use std::{
     num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
 pub use self::accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked};
+/// How long an event may stay unanswered, unless told otherwise.
+pub const ACK_WAIT: Duration = Duration::from_secs(30);
 
 /// What every service is told at its start.
 #[derive(Clone)]
@@ -38,6 +41,10 @@ pub struct Config {
     pub stream_replicas: usize,
     /// Connections a service holds to Postgres. Variable `VALUTAI_POSTGRES_CONNECTIONS`, default 8.
     pub postgres_connections: u32,
+    /// How long an event may stay unanswered before another replica gets it, because the one that took it
+    /// is taken for dead; work that goes on says so three times as often. Variable
+    /// `VALUTAI_ACK_WAIT_SECONDS`, default 30.
+    pub ack_wait: Duration,
     /// What is taken as an upload.
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads; none where unset. Variable `VALUTAI_CLAMD`.
@@ -292,6 +299,10 @@ impl Config {
             health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
             stream_replicas: parsed("VALUTAI_STREAM_REPLICAS", "1, 3 or 5")?.unwrap_or(1),
             postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
+            ack_wait: parsed::<NonZeroU32>("VALUTAI_ACK_WAIT_SECONDS", "a whole number above 0")?
+                .map_or(ACK_WAIT, |seconds| {
+                    Duration::from_secs(seconds.get().into())
+                }),
             uploads: UploadLimits::from_env()?,
             clamd: ClamdAddress::from_env()?,
             accounts: Accounts::from_env()?,
