@@ -73,7 +73,12 @@ def save(args):
     """Saves a running or stopped system into a new folder."""
     if query("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user") != "t":
         raise Problem("the user of POSTGRES_URL is bound by row level security and would save nothing: take a superuser")
-    folder, started = Path(args.folder), time.time()
+    folder, blobs_there, started = Path(args.folder), Path(args.blobs), time.time()
+    if not blobs_there.is_dir():
+        raise Problem(f"there is no folder {blobs_there}: name the services' VALUTAI_BLOB_DIR")
+    key = fingerprint(args.kek)
+    nats = streams.connect()
+    streams.positions(nats, args.prefix)
     folder.mkdir(parents=True)
     # First Postgres, at one instant that all that follows can be measured against.
     session = subprocess.Popen(["psql", postgres_url(), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"],
@@ -84,7 +89,6 @@ def save(args):
     if not snapshot:
         raise Problem("Postgres gives no snapshot, see above")
     # Then how far the streams are: what comes later, the database does not know or holds in its outbox.
-    nats = streams.connect()
     cut = streams.positions(nats, args.prefix)
     roles = run("pg_dumpall", "--dbname", postgres_url(), "--roles-only", "--no-role-passwords")
     (folder / "roles.sql").write_text(ours(roles))
@@ -92,12 +96,14 @@ def save(args):
         *(f"--schema={schema}" for schema in SCHEMAS))
     session.stdin.close()
     session.wait()
-    # Then the streams: they hold every event that had left the outbox by then.
+    # Then the streams: they hold every event that had left the outbox by then. The first connection has
+    # answered no ping for as long as the dump took.
+    nats = streams.connect()
     messages = {name: streams.save(nats, name, folder / "streams" / name) for name in cut}
     # Last the blobs: whatever a saved row refers to was written before the row.
-    blobs = copy_blobs(Path(args.blobs), folder / "blobs")
+    blobs = copy_blobs(blobs_there, folder / "blobs")
     files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    manifest = {"version": 1, "prefix": args.prefix, "saved_at": int(started), "kek": fingerprint(args.kek),
+    manifest = {"version": 1, "prefix": args.prefix, "saved_at": int(started), "kek": key,
                 "cut": cut, "messages": messages, "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     print(f"saved in {time.time() - started:.0f} s: {len(messages)} streams with {sum(messages.values())} messages, "
@@ -121,8 +127,6 @@ def ours(roles):
 
 
 def copy_blobs(source, target):
-    if not source.is_dir():
-        raise Problem(f"there is no folder {source}: name the services' VALUTAI_BLOB_DIR")
     count = 0
     for path in source.rglob("*"):
         if not path.is_file() or UNFINISHED.search(path.name):
@@ -181,13 +185,13 @@ def restore(args):
         raise Problem("the database is not empty: make a new one (CREATE DATABASE) and name that")
     if blobs.exists() and any(blobs.iterdir()):
         raise Problem(f"{blobs} is not empty: move it away first")
-    nats = streams.connect()
-    there = streams.existing(nats, manifest["cut"])
+    there = streams.existing(streams.connect(), manifest["cut"])
     if there and not args.replace_streams:
         raise Problem(f"{', '.join(sorted(there))} exist: say --replace-streams to delete them")
     run("psql", postgres_url(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(folder / "roles.sql"))
     run("pg_restore", "--dbname", postgres_url(), "--exit-on-error", "--single-transaction", str(folder / "postgres.dump"))
     shutil.copytree(folder / "blobs", blobs, dirs_exist_ok=True)
+    nats = streams.connect()
     for name, cut in manifest["cut"].items():
         kept, removed = streams.load(nats, name, folder / "streams" / name, cut, args.replicas)
         print(f"{name}: {kept} messages" + (f", {removed} removed that came after the database" if removed else ""))

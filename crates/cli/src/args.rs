@@ -6,8 +6,8 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    client::ClientCommand, output::Format, sample::command::SampleArgs, score::ScoreArgs,
-    server::ServerCommand,
+    bench::BenchCommand, client::ClientCommand, output::Format, sample::command::SampleArgs,
+    score::ScoreArgs, server::ServerCommand,
 };
 
 /// Where a gateway listens unless told otherwise.
@@ -51,6 +51,9 @@ pub enum Command {
     Sample(SampleArgs),
     /// Predict all quotes of a CSV file with an exported model, without a server
     Score(ScoreArgs),
+    /// Measure the system on this machine
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// Options of every command.

@@ -2,14 +2,16 @@
 //!
 //! Layout: [`args`] is the tree of commands; [`client`] talks to a gateway; [`output`], [`table`],
 //! [`text`] and [`progress`] show what came back; [`sample`] makes a quote history with known
-//! truth; [`score`] predicts without a server; [`server`] runs the system; [`error`] decides sentences and exit codes. Deliberately not here: any rule of the
-//! product, which stands behind the gateway.
+//! truth; [`score`] predicts without a server; [`server`] runs the system; [`bench`] measures it;
+//! [`error`] decides sentences and exit codes. Deliberately not here: any rule of the product, which
+//! stands behind the gateway.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 pub mod args;
+pub mod bench;
 pub mod client;
 pub mod error;
 pub mod files;
@@ -55,5 +57,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Server(command) => server::run(command, &cli.global).await,
         Command::Sample(args) => sample::command::run(&args),
         Command::Score(args) => score::run(&args, &cli.global),
+        Command::Bench(command) => bench::run(command, &cli.global).await,
     }
 }

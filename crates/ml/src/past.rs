@@ -240,7 +240,7 @@ mod tests {
                 r as f64
             }
         };
-        let day = |r: usize| (r % 5 > 0).then_some(r as i32 - 3);
+        let day = |r: usize| (!r.is_multiple_of(5)).then_some(r as i32 - 3);
         let columns = vec![
             Column::new(
                 "price",

@@ -115,7 +115,8 @@ impl Stack {
     }
 }
 
-async fn start_servers(
+/// Finds or obtains the servers and starts those that no address was given for.
+pub(crate) async fn start_servers(
     args: &ServerArgs,
     data_dir: &Path,
     durable: bool,
@@ -129,7 +130,8 @@ async fn start_servers(
     blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
 }
 
-async fn stop_servers(servers: Servers) -> Result<()> {
+/// Stops the servers that were started.
+pub(crate) async fn stop_servers(servers: Servers) -> Result<()> {
     blocking(move || servers.stop()).await
 }
 
@@ -173,7 +175,7 @@ async fn launch(
 }
 
 /// Reads a secret of the data folder; makes it at the first start, readable by its owner only.
-fn kept_secret(path: &Path) -> Result<Key> {
+pub(crate) fn kept_secret(path: &Path) -> Result<Key> {
     match fs::read_to_string(path) {
         Ok(text) => {
             Key::from_base64(&text).map_err(|error| Error::content(path, error.to_string()))

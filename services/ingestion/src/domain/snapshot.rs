@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use chrono::Datelike as _;
-use prost::Message as _;
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
+};
 use proto::ingestion as pb;
 use tabular::{
     Field, FrameColumn, Outcome, Values,
@@ -14,6 +17,12 @@ use tabular::{
 
 use super::{content::Rows, date_of, key, meaning};
 
+/// Number of `columns` in a snapshot.
+const COLUMNS_TAG: u32 = 5;
+/// Number of `levels` in a column of a snapshot.
+const LEVELS_TAG: u32 = 6;
+/// Bytes of one piece of levels, about.
+const PIECE_BYTES: usize = 256 * 1024;
 /// Stands for a missing day in a snapshot.
 const MISSING_DAY: i32 = i32::MIN;
 
@@ -59,7 +68,8 @@ pub fn write_snapshot<E>(
     };
     send(head.encode_to_vec())?;
     for column in &frame.columns {
-        send(piece(of_file(column, &rows)))?;
+        let (message, levels) = of_file(column, &rows);
+        send_column(&message, &levels, &mut send)?;
     }
     if !open.is_empty() {
         send_open(content, &open, history, &mut send)?;
@@ -171,8 +181,33 @@ fn piece(column: pb::SnapshotColumn) -> Vec<u8> {
     piece.encode_to_vec()
 }
 
-/// A column of the file.
-fn of_file(column: &FrameColumn, rows: &[usize]) -> pb::SnapshotColumn {
+/// Sends a column as one element of the message, its levels in small pieces: a column of remarks has
+/// as many of them as rows, and they would be held twice more otherwise.
+fn send_column<E>(
+    column: &pb::SnapshotColumn,
+    levels: &[&str],
+    send: &mut impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let length =
+        |level: &&str| key_len(LEVELS_TAG) + encoded_len_varint(level.len() as u64) + level.len();
+    let levels_length: usize = levels.iter().map(length).sum();
+    let mut out = Vec::new();
+    encode_key(COLUMNS_TAG, WireType::LengthDelimited, &mut out);
+    encode_varint((column.encoded_len() + levels_length) as u64, &mut out);
+    out.extend(column.encode_to_vec());
+    for level in levels {
+        encode_key(LEVELS_TAG, WireType::LengthDelimited, &mut out);
+        encode_varint(level.len() as u64, &mut out);
+        out.extend_from_slice(level.as_bytes());
+        if out.len() >= PIECE_BYTES {
+            send(std::mem::take(&mut out))?;
+        }
+    }
+    send(out)
+}
+
+/// A column of the file without its levels, and those.
+fn of_file<'a>(column: &'a FrameColumn, rows: &[usize]) -> (pb::SnapshotColumn, Vec<&'a str>) {
     let mut message = pb::SnapshotColumn {
         name: column.name.clone(),
         field: meaning::target_field(column.field) as i32,
@@ -180,6 +215,7 @@ fn of_file(column: &FrameColumn, rows: &[usize]) -> pb::SnapshotColumn {
         format: Some(meaning::cell_format(&column.format)),
         ..pb::SnapshotColumn::default()
     };
+    let mut used = Vec::new();
     match &column.values {
         // A text such as 1e999 reads as infinity, which nothing can be learned from.
         Values::Numbers(numbers) => {
@@ -187,18 +223,22 @@ fn of_file(column: &FrameColumn, rows: &[usize]) -> pb::SnapshotColumn {
             message.numbers = rows.iter().map(|row| finite(numbers[*row])).collect();
         }
         Values::Codes { codes, levels } => {
-            (message.codes, message.levels) = used_levels(codes, levels, rows);
+            (message.codes, used) = used_levels(codes, levels, rows);
         }
         Values::Days(days) => {
             let day = |row: &usize| days[*row].unwrap_or(MISSING_DAY);
             message.days = rows.iter().map(day).collect();
         }
     }
-    message
+    (message, used)
 }
 
 /// The codes of some rows, and the levels that occur in them, in order of appearance.
-fn used_levels(codes: &[u32], levels: &[String], rows: &[usize]) -> (Vec<u32>, Vec<String>) {
+fn used_levels<'a>(
+    codes: &[u32],
+    levels: &'a [String],
+    rows: &[usize],
+) -> (Vec<u32>, Vec<&'a str>) {
     let mut places = vec![MISSING_CODE; levels.len()];
     let mut used = Vec::new();
     let mut renamed = |code: u32| {
@@ -208,7 +248,7 @@ fn used_levels(codes: &[u32], levels: &[String], rows: &[usize]) -> (Vec<u32>, V
         };
         if *place == MISSING_CODE {
             *place = u32::try_from(used.len()).unwrap_or(MISSING_CODE);
-            used.push(level.clone());
+            used.push(level.as_str());
         }
         *place
     };

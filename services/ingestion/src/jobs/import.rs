@@ -1,6 +1,6 @@
 //! The import: an accepted file becomes quotes and a snapshot, all of it or nothing.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use chrono::NaiveDate;
 use platform::{
@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use uuid::Uuid;
 
 use super::{
-    Result, discard,
+    Result, confirm, discard,
     prepare::{Prepared, prepare},
     put_snapshot, rebuild, system, tell_content,
 };
@@ -106,16 +106,33 @@ async fn finish(
     let years = rows::year_runs(&prepared.content.frame, prepared.uploaded_on);
     store::insert_quote_partitions(&mut tx, &years).await?;
     tx.commit().await?;
+    let rows = prepared.content.frame.len() as u64;
     let mut snapshots = Vec::new();
     match write(kit, delivery, import, prepared, &mut snapshots).await {
         // A commit that fails may have happened, so from here on the snapshot is never deleted.
-        Ok(Some(tx)) => Ok(tx.commit().await?),
+        Ok(Some(tx)) => {
+            tx.commit().await?;
+            describe_quotes(kit, delivery, &years, rows).await;
+            Ok(())
+        }
         other => {
             for blob in &snapshots {
                 discard(kit, delivery.tenant, blob).await;
             }
             other.map(|_| ())
         }
+    }
+}
+
+/// The quotes are there whether or not this succeeds; lists of them are slower until it has.
+async fn describe_quotes(kit: &Kit, delivery: &Delivery, years: &[RangeInclusive<i32>], rows: u64) {
+    let described = async {
+        let mut tx = kit.database().begin(delivery.tenant).await?;
+        store::update_quote_statistics(&mut tx, years, rows).await?;
+        Ok::<(), Error>(tx.commit().await?)
+    };
+    if let Err(error) = described.await {
+        tracing::warn!(error = %chain(&error), "Postgres was not told what the new quotes are like");
     }
 }
 
@@ -136,6 +153,7 @@ async fn write(
     let Some(mut tx) = opened else {
         return Ok(None);
     };
+    store::allow_long_work(&mut tx).await?;
     let Some(dataset) = store::claim_dataset(&mut tx, import.dataset_id).await? else {
         return Ok(None);
     };
@@ -165,6 +183,7 @@ async fn write(
     let effect = plan.effect;
     let stored = stored_rows(&effect);
     store::update_quotes_replaced(&mut tx, dataset.id, &plan.replaced).await?;
+    confirm::confirm_quotes(&mut tx, import.id, &plan, &content).await?;
     let job = Job {
         kit,
         delivery,
@@ -219,26 +238,31 @@ impl Job<'_> {
             .await
             .map_err(|error| Error::Broken(error.to_string()))?;
         let (content, plan, history) = (Arc::new(content), Arc::new(plan), Arc::new(history));
-        let shared = Arc::clone(&history);
-        self.store_quotes(tx, Arc::clone(&content), Arc::clone(&plan), Some(shared))
-            .await?;
         let counting: Vec<usize> = plan.counting().collect();
         let counts = counts(&content, &counting);
-        let (Some(content), Some(history)) = (Arc::into_inner(content), Arc::into_inner(history))
-        else {
-            return Err(Error::Broken("the rows are still being written".to_owned()));
-        };
-        let (content, snapshot, win_rates) = put_snapshot(
-            &self.kit.blobs,
-            self.delivery.tenant,
-            content,
-            counting,
-            history,
-        )
-        .await?;
-        snapshots.push(snapshot.clone());
+        // At the same time: one waits for Postgres, the other computes.
+        let (stored, put) = tokio::join!(
+            self.store_quotes(
+                tx,
+                Arc::clone(&content),
+                Arc::clone(&plan),
+                Some(Arc::clone(&history))
+            ),
+            put_snapshot(
+                &self.kit.blobs,
+                self.delivery.tenant,
+                Arc::clone(&content),
+                counting,
+                Arc::clone(&history),
+            )
+        );
+        if let Ok((snapshot, _)) = &put {
+            snapshots.push(snapshot.clone());
+        }
+        stored?;
+        let (snapshot, win_rates) = put?;
         // Dropping the rows of a large file takes a while, and they are not needed below.
-        spawn_blocking(move || drop(content));
+        spawn_blocking(move || drop((content, history)));
         let stored = stored_rows(&plan.effect);
         store::update_import_done(tx, self.import.id, &plan.effect, stored).await?;
         tell_content(tx, self.dataset, counts, Some(&snapshot), win_rates).await

@@ -2,6 +2,7 @@
 //! what killed processes left behind. Deliberately no new judgement of a file: it is read with the
 //! meanings that were settled when it was accepted.
 
+mod confirm;
 mod import;
 mod prepare;
 mod rebuild;
@@ -11,6 +12,8 @@ mod undo;
 pub use import::import_dataset;
 pub use sweep::sweep;
 pub use undo::undo_import;
+
+use std::sync::Arc;
 
 use platform::{
     Kit, TenantTx,
@@ -37,31 +40,28 @@ type Result<T> = std::result::Result<T, Error>;
 /// Pieces of a snapshot that may wait for the blob store.
 const PIECES_AHEAD: usize = 2;
 
-/// Stores the snapshot of some rows of a content; gives the content back.
+/// Stores the snapshot of some rows of a content.
 async fn put_snapshot<C: Rows + Send + Sync + 'static>(
     blobs: &Blobs,
     tenant: Uuid,
-    content: C,
+    content: Arc<C>,
     rows: Vec<usize>,
-    history: History,
-) -> Result<(C, BlobRef, Vec<WinRatePeriod>)> {
+    history: Arc<History>,
+) -> Result<(BlobRef, Vec<WinRatePeriod>)> {
     let mut writer = blobs.writer(tenant, "snapshot").await?;
     let (sender, mut pieces) = mpsc::channel(PIECES_AHEAD);
     let work = spawn_blocking(move || {
         // A closed channel means that the writer failed, whose error is the news.
-        let sent = snapshot::write_snapshot(&content, &rows, &history, |piece| {
+        let sent = snapshot::write_snapshot(&*content, &rows, &history, |piece| {
             sender.blocking_send(piece).map_err(|_| ())
         });
-        let win_rates = snapshot::win_rates(&content, &rows);
-        sent.is_ok().then_some((content, win_rates))
+        sent.is_ok().then(|| snapshot::win_rates(&*content, &rows))
     });
     let written = write_pieces(&mut writer, &mut pieces).await;
     drop(pieces);
     let done = work.await.map_err(|error| Error::Broken(error.to_string()));
     match (written, done) {
-        (Ok(()), Ok(Some((content, win_rates)))) => {
-            Ok((content, writer.finish().await?, win_rates))
-        }
+        (Ok(()), Ok(Some(win_rates))) => Ok((writer.finish().await?, win_rates)),
         (written, done) => {
             writer.abort().await;
             written?;

@@ -2,6 +2,8 @@
 //! snapshot. For datasets that changed after their first file; deliberately from the database, which
 //! alone knows what counts.
 
+use std::sync::Arc;
+
 use futures::TryStreamExt as _;
 use platform::{Kit, TenantTx};
 use proto::common::BlobRef;
@@ -39,10 +41,11 @@ pub async fn rebuild(
         return tell_content(tx, dataset, counts, None, Vec::new()).await;
     }
     let rows = (0..content.frame.len()).collect();
-    let (content, snapshot, win_rates) =
+    let content = Arc::new(content);
+    let history = Arc::new(history);
+    let (snapshot, win_rates) =
         put_snapshot(&kit.blobs, tx.tenant(), content, rows, history).await?;
     snapshots.push(snapshot.clone());
-    spawn_blocking(move || drop(content));
     tell_content(tx, dataset, counts, Some(&snapshot), win_rates).await
 }
 

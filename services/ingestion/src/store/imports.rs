@@ -1,7 +1,7 @@
 //! Imports, and the rows that they left aside.
 
 use chrono::{DateTime, Utc};
-use platform::{TenantTx, page::Page};
+use platform::{TenantTx, database::set_local, page::Page};
 use proto::common::BlobRef;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -92,6 +92,18 @@ pub async fn find_import(tx: &mut TenantTx, id: Uuid) -> Result<Option<ImportRow
         .bind(id)
         .fetch_optional(tx.connection())
         .await?)
+}
+
+/// Lets a transaction wait for work outside of Postgres, such as a snapshot being written, longer than
+/// one that is forgotten may. Its connection still ends with its process.
+pub async fn allow_long_work(tx: &mut TenantTx) -> Result<()> {
+    set_local(
+        tx.connection(),
+        "idle_in_transaction_session_timeout",
+        "10min",
+    )
+    .await?;
+    Ok(())
 }
 
 /// The import of this very file into a dataset, where it still counts.

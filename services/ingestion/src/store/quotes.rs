@@ -1,39 +1,18 @@
-//! Quotes: stored in bulk, found by identifier, filtered and sorted by their typed columns.
+//! Quotes: stored in bulk, and found by identifier. Deliberately no lists, which are `listing`.
 
 use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 use futures::{StreamExt as _, stream::BoxStream};
 use platform::TenantTx;
-use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::Result;
-use crate::domain::query::{Cursor, Order, QuoteQuery};
 
 /// The columns of the staging table, in the order in which `rows` writes them.
 const STAGED: &str = "quoted_on, id, row, won, price_minor, quote_ref, revision, currency,
     cost_minor, list_price_minor, customer, product, region, owner, segment, valid_until, tender,
     fingerprint, personal, is_current, raw, derived";
-
-/// A quote in a list.
-#[derive(Debug, sqlx::FromRow)]
-pub struct QuoteRow {
-    pub id: Uuid,
-    pub import_id: Uuid,
-    pub row: i32,
-    pub won: Option<bool>,
-    pub quoted_on: NaiveDate,
-    pub price_minor: i64,
-    pub quote_ref: Option<String>,
-    pub revision: Option<i64>,
-    pub currency: Option<String>,
-    pub customer: Option<String>,
-    pub product: Option<String>,
-    pub personal: Option<Vec<u8>>,
-    pub raw: String,
-    pub derived: String,
-}
 
 /// A quote with an identifier that a file has too.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -75,6 +54,24 @@ pub async fn insert_quote_partitions(
         sqlx::query("SELECT ensure_quote_partitions($1, $2)")
             .bind(run.start())
             .bind(run.end())
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Tells Postgres what these years hold, where an import of so many rows changed that much. Until
+/// then it plans lists for a table that it takes for nearly empty.
+pub async fn update_quote_statistics(
+    tx: &mut TenantTx,
+    years: &[RangeInclusive<i32>],
+    rows: u64,
+) -> Result<()> {
+    for run in years {
+        sqlx::query("SELECT analyze_quotes($1, $2, $3)")
+            .bind(run.start())
+            .bind(run.end())
+            .bind(i64::try_from(rows).unwrap_or(i64::MAX))
             .execute(tx.connection())
             .await?;
     }
@@ -275,97 +272,3 @@ pub fn stream_counting_quotes<'t>(
     .map(|row| row.map_err(Into::into))
     .boxed()
 }
-
-/// One page of the quotes that count.
-pub async fn list_quotes(tx: &mut TenantTx, query: &QuoteQuery) -> Result<Vec<QuoteRow>> {
-    let mut sql = select_quotes(tx.tenant(), query);
-    Ok(sql.build_query_as().fetch_all(tx.connection()).await?)
-}
-
-/// How Postgres answers a query, for the test that no filter and no sort reads the whole table.
-#[cfg(test)]
-pub async fn explain_quotes(tx: &mut TenantTx, query: &QuoteQuery) -> Result<Vec<String>> {
-    let mut sql = QueryBuilder::new("EXPLAIN (COSTS OFF) ");
-    push_select(&mut sql, tx.tenant(), query);
-    Ok(sql.build_query_scalar().fetch_all(tx.connection()).await?)
-}
-
-fn select_quotes(tenant: Uuid, query: &QuoteQuery) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("");
-    push_select(&mut sql, tenant, query);
-    sql
-}
-
-fn push_select(sql: &mut QueryBuilder<Postgres>, tenant: Uuid, query: &QuoteQuery) {
-    sql.push(
-        "SELECT id, import_id, row, won, quoted_on, price_minor, quote_ref, revision, currency,
-            customer, product, personal, raw::text AS raw, derived::text AS derived
-         FROM quote WHERE is_current AND tenant_id = ",
-    )
-    .push_bind(tenant)
-    .push(" AND dataset_id = ")
-    .push_bind(query.dataset_id);
-    push_filters(sql, query);
-    let (column, direction, compare) = match query.order {
-        Order::Newest => ("quoted_on", "DESC", "<"),
-        Order::Oldest => ("quoted_on", "ASC", ">"),
-        Order::Dearest => ("price_minor", "DESC", "<"),
-        Order::Cheapest => ("price_minor", "ASC", ">"),
-        Order::Row => ("row", "ASC", ">"),
-    };
-    if let Some((value, id)) = &query.after {
-        sql.push(format!(" AND ({column}, id) {compare} ("));
-        match value {
-            Cursor::Day(day) => sql.push_bind(*day),
-            Cursor::Price(price) => sql.push_bind(*price),
-            Cursor::Row(row) => sql.push_bind(*row),
-        };
-        sql.push(", ").push_bind(*id).push(")");
-    }
-    sql.push(format!(
-        " ORDER BY {column} {direction}, id {direction} LIMIT "
-    ))
-    .push_bind(query.limit);
-}
-
-fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &QuoteQuery) {
-    match query.outcome {
-        Some(Some(won)) => {
-            sql.push(" AND won = ").push_bind(won);
-        }
-        Some(None) => {
-            sql.push(" AND won IS NULL");
-        }
-        None => {}
-    }
-    if let Some(price) = query.price_min {
-        sql.push(" AND price_minor >= ").push_bind(price);
-    }
-    if let Some(price) = query.price_max {
-        sql.push(" AND price_minor <= ").push_bind(price);
-    }
-    if let Some(day) = query.from {
-        sql.push(" AND quoted_on >= ").push_bind(day);
-    }
-    if let Some(day) = query.to {
-        sql.push(" AND quoted_on <= ").push_bind(day);
-    }
-    if let Some(customer) = &query.customer {
-        sql.push(" AND customer = ").push_bind(customer.clone());
-    }
-    if let Some(product) = &query.product {
-        sql.push(" AND product = ").push_bind(product.clone());
-    }
-    if let Some((from, to)) = &query.ref_range {
-        // A prefix as a range: LIKE is not leakproof, so under row level security it uses no index.
-        sql.push(" AND quote_ref IS NOT NULL AND quote_ref >= ")
-            .push_bind(from.clone());
-        if let Some(to) = to {
-            sql.push(" AND quote_ref < ").push_bind(to.clone());
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "quotes_tests.rs"]
-mod tests;

@@ -2,7 +2,10 @@
 //! what it is given of earlier quotes, and when it should not be trusted. Deliberately without the
 //! gateway: the calls come as it would forward them.
 
+mod explained;
+mod portable;
 mod quotes;
+mod refused;
 mod world;
 
 use proto::{

@@ -56,7 +56,11 @@ pub fn snapshot(quotes: &[QuoteFacts<'_>]) -> Snapshot {
             levels: CUSTOMERS.map(str::to_owned).to_vec(),
             ..column("Customer", TargetField::Customer, ColumnKind::Category)
         },
-        column("Quote", TargetField::QuoteId, ColumnKind::Category),
+        SnapshotColumn {
+            codes: (0..).take(quotes.len()).collect(),
+            levels: (0..quotes.len()).map(|row| format!("Q{row}")).collect(),
+            ..column("Quote", TargetField::QuoteId, ColumnKind::Category)
+        },
     ];
     for spec in FEATURES.iter().filter(|spec| !spec.price_dependent) {
         let field = if spec.name.ends_with("usual_price") {

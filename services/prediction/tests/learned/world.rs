@@ -214,6 +214,46 @@ impl Tenant {
         Ok(answer.predictions)
     }
 
+    /// The client of prediction, and the context to call it in.
+    pub fn prediction(&self) -> (prediction_nats::Client<NatsTransport>, &Context) {
+        (
+            prediction_nats::Client(self.transport.clone()),
+            &self.context,
+        )
+    }
+
+    /// The context of somebody of another organisation.
+    pub fn stranger(&self) -> Context {
+        let mut context = self.context.clone();
+        if let Some(caller) = &mut context.caller {
+            caller.tenant_id = Uuid::now_v7();
+        }
+        context
+    }
+
+    /// Removes the artefact of a model, as a careless operator would.
+    pub async fn remove_artefact(&self, model: &str) -> TestResult {
+        let mut admin = self.world.admin().await?;
+        let query = "SELECT artefact_key FROM prediction.model WHERE id = $1";
+        let key: String = sqlx::query_scalar(query)
+            .bind(Uuid::try_parse(model)?)
+            .fetch_one(&mut admin)
+            .await?;
+        std::fs::remove_file(self.world.launch.blob_dir.join(key))?;
+        Ok(())
+    }
+
+    /// How often something was written to the audit trail.
+    pub async fn audited(&self, action: &str) -> TestResult<i64> {
+        let mut admin = self.world.admin().await?;
+        let query = "SELECT count(*) FROM auth.audit_entry WHERE tenant_id = $1 AND action = $2";
+        Ok(sqlx::query_scalar(query)
+            .bind(self.id)
+            .bind(action)
+            .fetch_one(&mut admin)
+            .await?)
+    }
+
     /// The artefact of a model, as prediction knows it.
     pub async fn artefact(&self, model: &str) -> TestResult<Vec<u8>> {
         let mut admin = self.world.admin().await?;

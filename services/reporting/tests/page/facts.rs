@@ -44,6 +44,7 @@ fn scores() -> Scores {
             f1: range(0.604, 0.719),
             log_loss: range(0.471, 0.553),
             brier: range(0.155, 0.187),
+            ..ScoreIntervals::default()
         }),
         calibration: bins
             .iter()
@@ -61,6 +62,7 @@ fn scores() -> Scores {
             false_positives: 43,
             true_negatives: 185,
             false_negatives: 65,
+            ..Confusion::default()
         }),
         ..Scores::default()
     }
@@ -72,6 +74,7 @@ pub(crate) fn importance(column: &str, permutation: f64, half: f64) -> FeatureIm
         permutation,
         interval: range(permutation - half, permutation + half),
         mean_absolute_contribution: permutation * 6.0,
+        ..FeatureImportance::default()
     }
 }
 

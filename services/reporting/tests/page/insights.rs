@@ -243,6 +243,7 @@ fn thin_test_sets_are_named() {
             false_positives: 5,
             true_negatives: 40,
             false_negatives: 8,
+            ..Confusion::default()
         });
     });
     assert_says(

@@ -74,8 +74,8 @@ impl Fields {
             format!("{who}'s earlier quotes won at {won:.0} % against {average:.0} % of all")
         };
         let counted = |what: &str, whose: &str| match value {
-            n if n == 0.0 => format!("first quote {whose}"),
-            n if n == 1.0 => format!("1 earlier {what} {whose}"),
+            0.0 => format!("first quote {whose}"),
+            1.0 => format!("1 earlier {what} {whose}"),
             n => format!("{n:.0} earlier {what}s {whose}"),
         };
         let usual = |whose: &str| {

@@ -1,6 +1,8 @@
 //! What is deployed is what the code is: variables, images, ports, probes, users and names in `deploy/` and
 //! `k8s/`. Deliberately textual, and without any tool: schemas and syntax are `deploy/check`'s.
 
+mod nats;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -96,8 +98,9 @@ fn manifest(name: &str) -> String {
 
 #[test]
 fn every_variable_is_one_that_the_code_reads() {
-    let mut code = files("crates/cli/src", ".rs");
-    code.push((String::new(), read("crates/platform/src/config.rs")));
+    let mut code = files("crates/platform/src", ".rs");
+    code.retain(|(path, _)| path.starts_with("crates/platform/src/config"));
+    code.extend(files("crates/cli/src", ".rs"));
     // In quotes: what a comment names may have gone.
     let known: BTreeSet<String> = code
         .iter()
@@ -297,78 +300,14 @@ fn nobody_is_killed_while_it_finishes_its_work() {
     }
 }
 
-/// The part of users.conf that belongs to a user.
-fn permissions(users: &str, name: &str) -> String {
-    let start = format!(
-        "user: {name}, password: $NATS_{}_PASSWORD",
-        name.to_uppercase()
-    );
-    let rest = users.split_once(&start).map(|(_, rest)| rest);
-    let rest = rest.unwrap_or_else(|| panic!("deploy/nats/users.conf has no user {name}"));
-    rest.split("user: ").next().unwrap_or_default().to_owned()
-}
-
-#[test]
-fn every_service_may_say_on_nats_what_it_says() {
-    let users = read("deploy/nats/users.conf");
-    let mut failures = Vec::new();
-    let mut consumers = 0;
-    for (name, has_schema) in services() {
-        let mine = permissions(&users, &name);
-        let mut expect = |wanted: String| {
-            if !mine.contains(&format!("\"{wanted}\"")) {
-                failures.push(format!("deploy/nats/users.conf: {name} lacks `{wanted}`"));
-            }
-        };
-        if has_schema {
-            expect(format!("valutai.*.{name}.>"));
-            expect(format!("valutai-rpc.{name}.*"));
-            if name != "auth" {
-                expect("valutai.*.auth.v1.OperationRecorded".to_owned());
-            }
-            for stream in ["auth", "dead", &name] {
-                expect(format!("$JS.API.STREAM.CREATE.valutai-{stream}"));
-            }
-        }
-        // Every service asks auth for the data keys of tenants.
-        expect("valutai-rpc.auth.*".to_owned());
-        for (_, text) in files(&format!("services/{name}/src"), ".rs") {
-            for call in between(&text, "Consumer::new(\"", "\")") {
-                let (first, domain) = call.split_once("\", \"").expect("two words");
-                let consumer = format!("{first}-{domain}");
-                consumers += 1;
-                expect(format!("valutai-dead.{consumer}.>"));
-                expect(format!("$JS.API.STREAM.CREATE.valutai-{domain}"));
-                expect(format!("$JS.API.CONSUMER.*.valutai-{domain}.{consumer}"));
-                expect(format!(
-                    "$JS.API.CONSUMER.MSG.NEXT.valutai-{domain}.{consumer}"
-                ));
-                expect(format!("$JS.ACK.valutai-{domain}.{consumer}.>"));
-            }
-            for (before, _) in text.match_indices("_nats::") {
-                let domain: String = text[..before]
-                    .chars()
-                    .rev()
-                    .take_while(char::is_ascii_lowercase)
-                    .collect();
-                let domain: String = domain.chars().rev().collect();
-                expect(format!("valutai-rpc.{domain}.*"));
-            }
-        }
-    }
-    assert!(consumers >= 8, "only {consumers} consumers were found");
-    report(&failures);
-}
-
 #[test]
 fn alerts_and_scaling_name_what_exists() {
     let contract = read("proto/contract.txt");
-    let mut consumers = BTreeSet::new();
-    for (_, text) in files("services", ".rs") {
-        for call in between(&text, "Consumer::new(\"", "\")") {
-            consumers.insert(call.replace("\", \"", "-"));
-        }
-    }
+    let consumers: BTreeSet<String> = services()
+        .iter()
+        .flat_map(|(name, has_schema)| nats::consumers(name, *has_schema))
+        .map(|(consumer, _)| consumer)
+        .collect();
     let mut failures = Vec::new();
     let mut texts = files("deploy/prometheus/rules", ".yml");
     texts.extend(files("deploy/grafana/dashboards", ".json"));

@@ -1,0 +1,35 @@
+//! `valutai bench`: measures the system on this machine, beside something that it can be compared
+//! with, in one run. Deliberately no thresholds: it prints figures and judges none.
+
+use clap::Subcommand;
+
+use crate::{args::Global, error::Result};
+
+pub mod figures;
+pub mod history;
+pub mod import;
+pub mod psql;
+pub mod quotes;
+pub mod store;
+pub mod system;
+
+/// Commands of `valutai bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time an import, from the first byte sent to the event `DatasetImported`, beside \copy of the
+    /// same rows by psql into an identical table of the same Postgres
+    Import(Box<import::ImportBench>),
+    /// Time the pages of `quotes list` on a large dataset, for every filter and order
+    Quotes(Box<quotes::QuotesBench>),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
+    match command {
+        BenchCommand::Import(args) => import::run(*args, global.output).await,
+        BenchCommand::Quotes(args) => quotes::run(*args, global.output).await,
+    }
+}

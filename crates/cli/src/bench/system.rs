@@ -1,0 +1,271 @@
+//! A system of a benchmark's own: servers that wait for the disk as in production, a database of its
+//! own, and ingestion as a process of its own, whose memory can be told from the others'.
+//! Deliberately no setting that `valutai up` would not use.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use futures::Stream;
+use localservers::Servers;
+use platform::{
+    Clock, Service,
+    bus::Bus,
+    config::{Key, Secret, UploadLimits},
+    launch::{Launch, Launched},
+    patience::eventually,
+    tail::{Positioned, Start, tail},
+};
+use proto::ingestion::{DatasetFailed, DatasetImported, ListDatasetsRequest};
+use tonic::{Code, Request};
+use uuid::Uuid;
+
+use crate::{
+    args::{DEFAULT_TIMEOUT, Secret as Password},
+    bench::store::Store,
+    client::{Connection, auth},
+    error::{Error, Result},
+    server::stack::{self, SERVICES, ServerArgs},
+};
+
+const INGESTION: &str = "ingestion";
+/// Statements are slow here, and that is what is measured.
+pub const LOG: &str = "warn,sqlx=error";
+/// Longest wait for one answer of a process that is starting.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// Longest wait for ingestion to answer.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running system.
+#[derive(Debug)]
+pub struct System {
+    dir: PathBuf,
+    servers: Servers,
+    launch: Launch,
+    launched: Launched,
+    ingestion: Process,
+    bus: Bus,
+    /// Signed in as an owner.
+    pub connection: Connection,
+    /// The owner's organisation.
+    pub tenant: Uuid,
+}
+
+impl System {
+    /// Starts everything below a temporary folder; `report` hears what is being done.
+    ///
+    /// # Errors
+    /// Where something does not start; nothing is left running.
+    pub async fn start(
+        args: &ServerArgs,
+        report: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let name = format!("valutai_bench_{}", std::process::id());
+        let dir = std::env::temp_dir().join(&name);
+        fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
+        let servers = stack::start_servers(args, &dir, true, report).await?;
+        let launch = Launch {
+            admin_url: Secret::new(servers.postgres_url()),
+            database: name.clone(),
+            app_password: Secret::new(Key::generate().to_base64()),
+            nats_url: Secret::new(servers.nats_url()),
+            subject_prefix: name,
+            blob_dir: dir.join("blobs"),
+            kek: stack::kept_secret(&key_file(&dir))?,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            postgres_connections: 8,
+            uploads: UploadLimits::default(),
+            clamd: None,
+        };
+        match start_services(&launch, &dir).await {
+            Ok(started) => Ok(Self {
+                dir,
+                servers,
+                launch,
+                launched: started.launched,
+                ingestion: started.ingestion,
+                bus: started.bus,
+                connection: started.connection,
+                tenant: started.tenant,
+            }),
+            Err(error) => {
+                stack::stop_servers(servers).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The events of finished imports from now on.
+    ///
+    /// # Errors
+    /// Where NATS refuses.
+    pub async fn imported(
+        &self,
+    ) -> Result<impl Stream<Item = platform::Result<Positioned<DatasetImported>>> + use<>> {
+        let opened = tail(&self.bus, self.tenant, Start::Now).await;
+        Ok(opened.map_err(failed)?.1)
+    }
+
+    /// The events of imports that came to a bad end, from now on.
+    ///
+    /// # Errors
+    /// Where NATS refuses.
+    pub async fn failed_imports(
+        &self,
+    ) -> Result<impl Stream<Item = (Uuid, DatasetFailed)> + use<>> {
+        self.bus.hear().await.map_err(failed)
+    }
+
+    /// The database with an administrator's rights.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn store(&self) -> Result<Store> {
+        Store::connect(&self.launch).await
+    }
+
+    /// Most memory that ingestion held since its start, in MiB; `None` where the system does not tell.
+    #[must_use]
+    pub fn ingestion_peak_mib(&self) -> Option<f64> {
+        self.ingestion.peak_mib()
+    }
+
+    /// Ends ingestion and starts it again, so that its memory is counted anew.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn restart_ingestion(&mut self) -> Result<()> {
+        self.ingestion = Process::start(&self.launch, &self.dir)?;
+        until_it_answers(&self.connection).await
+    }
+
+    /// A folder for files of the benchmark, removed at the end.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Stops everything and removes what it held.
+    ///
+    /// # Errors
+    /// Where a server does not stop.
+    pub async fn stop(self) -> Result<()> {
+        drop((self.ingestion, self.bus));
+        self.launched.stop().await;
+        // Given servers are not ours to fill.
+        Store::drop_database(&self.launch).await?;
+        stack::stop_servers(self.servers).await?;
+        fs::remove_dir_all(&self.dir).map_err(Error::file(&self.dir))
+    }
+}
+
+struct Started {
+    launched: Launched,
+    ingestion: Process,
+    bus: Bus,
+    connection: Connection,
+    tenant: Uuid,
+}
+
+async fn start_services(launch: &Launch, dir: &Path) -> Result<Started> {
+    launch.prepare(&SERVICES).await.map_err(failed)?;
+    let others: Vec<Service> = SERVICES
+        .into_iter()
+        .filter(|service| service.name != INGESTION)
+        .collect();
+    let ingestion = Process::start(launch, dir)?;
+    let launched = launch
+        .start(&others, &Clock::system())
+        .await
+        .map_err(failed)?;
+    let endpoint = format!("http://{}", launched.address().map_err(failed)?);
+    let connection = Connection::connect(&endpoint, None, DEFAULT_TIMEOUT).await?;
+    // Made for this run and forgotten with it.
+    let password = Password::verbatim(&Uuid::new_v4().to_string());
+    let signed = auth::sign_up(&connection, "owner@example.com", "Benchmark", &password).await?;
+    let connection = connection.with_token(&signed.token)?;
+    until_it_answers(&connection).await?;
+    let config = launch.config_for("bench").map_err(failed)?;
+    Ok(Started {
+        bus: Bus::connect(&config, "bench").await.map_err(failed)?,
+        launched,
+        ingestion,
+        connection,
+        tenant: Uuid::try_parse(&signed.organization_id)
+            .map_err(|error| Error::Failed(error.to_string()))?,
+    })
+}
+
+async fn until_it_answers(connection: &Connection) -> Result<()> {
+    let answer = eventually(START_LIMIT, || async {
+        // A call that reached a process which was just ended is never answered.
+        let mut request = Request::new(ListDatasetsRequest::default());
+        request.set_timeout(ANSWER_LIMIT);
+        match connection.ingestion().list_datasets(request).await {
+            Ok(_) => Ok(Some(())),
+            Err(status) if is_too_early(status.code()) => Ok(None),
+            Err(status) => Err(Error::from(status)),
+        }
+    });
+    answer
+        .await?
+        .ok_or_else(|| Error::Failed("ingestion does not answer".to_owned()))
+}
+
+fn is_too_early(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
+    )
+}
+
+fn key_file(dir: &Path) -> PathBuf {
+    dir.join("key-encryption-key")
+}
+
+/// `valutai serve ingestion`; killed when dropped.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn start(launch: &Launch, dir: &Path) -> Result<Self> {
+        let config = launch.config_for(INGESTION).map_err(failed)?;
+        let program = std::env::current_exe().map_err(Error::file("this program"))?;
+        Command::new(program)
+            .args(["serve", INGESTION])
+            .env("VALUTAI_POSTGRES_URL", config.postgres_url.expose())
+            .env("VALUTAI_NATS_URL", config.nats_url.expose())
+            .env("VALUTAI_SUBJECT_PREFIX", &config.subject_prefix)
+            .env("VALUTAI_BLOB_DIR", &config.blob_dir)
+            .env("VALUTAI_KEK_FILE", key_file(dir))
+            .env("VALUTAI_LOG", LOG)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map(Self)
+            .map_err(Error::file("valutai serve ingestion"))
+    }
+
+    fn peak_mib(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn failed(error: platform::Error) -> Error {
+    Error::Failed(platform::error::chain(&error))
+}
