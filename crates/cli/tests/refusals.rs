@@ -196,7 +196,9 @@ async fn things_that_are_not_there() -> TestResult {
     let found = predict::predict(&owner.connection, &unknown, quote()).await;
     assert_code(found, Code::NotFound, "model")?;
     let found = predict::predict(&owner.connection, "nonsense", quote()).await;
-    assert_code(found, Code::InvalidArgument, "nonsense")?;
+    assert_code(found, Code::NotFound, "alias")?;
+    let found = predict::predict(&owner.connection, "Non sense", quote()).await;
+    assert_code(found, Code::InvalidArgument, "Non sense")?;
     let found = predict::predict(&owner.connection, "", quote()).await;
     assert_code(found, Code::FailedPrecondition, "train")?;
     let found = models::train(&owner.connection, &unknown, 1, "").await;

