@@ -88,7 +88,18 @@ fn commands_of_the_manual_parse() {
         "valutai quotes list d --outcome won --price-min 10 --from 2024-01-01 --sort cheapest",
         "valutai datasets delete some-id --yes",
         "valutai models train --dataset d --seed 7 --wait",
+        "valutai models train --dataset d --reason quarterly",
         "valutai models promote m --reason better",
+        "valutai models promote m --override --reason better",
+        "valutai models rollback --reason worse",
+        "valutai models cancel m",
+        "valutai models compare champion m --threshold 5 --quotes 100 -o json",
+        "valutai models alias list",
+        "valutai models alias set challenger m --reason new",
+        "valutai models alias remove challenger",
+        "valutai models retraining show d",
+        "valutai models retraining on d --outcomes 50 --days 1 --promote",
+        "valutai models retraining off d",
         "valutai predict q.csv --out p.csv --model m",
         "valutai predict --field price=10 --field region=West",
         "valutai predictions watch --cursor 0 --count 3",
@@ -117,6 +128,9 @@ fn misuse_is_refused() {
     refused("valutai datasets import q.csv --dry-run --wait");
     refused("valutai datasets import q.csv --errors-out errors.pdf");
     refused("valutai datasets undo");
+    refused("valutai models promote m --override");
+    refused("valutai models compare m");
+    refused("valutai models retraining on d --outcomes 0");
     refused("valutai quotes list");
     refused("valutai quotes list d --price-min 1,5");
     refused("valutai team invite --email a@b.example --role king");

@@ -162,7 +162,7 @@ async fn people_who_may_not() -> TestResult {
     let viewer = add_member(&owner, "people-viewer", Role::Viewer).await?;
     let request = TrainModelRequest {
         dataset_id: dataset.id,
-        seed: 1,
+        ..TrainModelRequest::default()
     };
     let status = viewer
         .connection
@@ -196,10 +196,12 @@ async fn things_that_are_not_there() -> TestResult {
     let found = predict::predict(&owner.connection, &unknown, quote()).await;
     assert_code(found, Code::NotFound, "model")?;
     let found = predict::predict(&owner.connection, "nonsense", quote()).await;
-    assert_code(found, Code::InvalidArgument, "nonsense")?;
+    assert_code(found, Code::NotFound, "alias")?;
+    let found = predict::predict(&owner.connection, "Non sense", quote()).await;
+    assert_code(found, Code::InvalidArgument, "Non sense")?;
     let found = predict::predict(&owner.connection, "", quote()).await;
     assert_code(found, Code::FailedPrecondition, "train")?;
-    let found = models::train(&owner.connection, &unknown, 1).await;
+    let found = models::train(&owner.connection, &unknown, 1, "").await;
     assert_code(found, Code::NotFound, "dataset")?;
 
     let request = ListPredictionsRequest::default();

@@ -120,6 +120,7 @@ async fn neither_sees_anything_of_the_other_through_any_method() -> TestResult {
                 }
             }
             Err(status) => {
+                // Who has one model only has none to roll back to.
                 let expected = [
                     Code::NotFound,
                     Code::InvalidArgument,

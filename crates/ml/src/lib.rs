@@ -55,6 +55,7 @@ mod split;
 mod table;
 mod train;
 mod trained;
+mod versions;
 
 pub use artefact::FORMAT;
 pub use blend::{Blend, BlendChoice, fit_blend};
@@ -98,3 +99,4 @@ pub use similar::{Difference, Neighbour, Similar};
 pub use table::{Column, MISSING_CODE, Role, Table, TrainingSet, Values};
 pub use train::{MINIMUM_ROWS, Progress, Stage, TrainOptions, train};
 pub use trained::{BASE_RATE, BOOSTED, Candidate, ColumnSegments, FamilyScore, LOGISTIC, Trained};
+pub use versions::versions;

@@ -114,8 +114,11 @@ impl Model {
         }
     }
 
-    /// Probabilities alone.
-    pub(crate) fn probabilities(&self, table: &Table) -> Result<Vec<f64>, Error> {
+    /// Probabilities alone, for many rows: as in [`Model::predict`], without what explains them.
+    ///
+    /// # Errors
+    /// [`Error::ColumnType`].
+    pub fn probabilities(&self, table: &Table) -> Result<Vec<f64>, Error> {
         let bound = Bound::new(&self.encoder, table)?;
         if self.serves_base_rate {
             return Ok(vec![self.base_rate(); bound.rows]);

@@ -171,7 +171,7 @@ pub fn train(
             reporter.tell(Stage::Evaluating, told)
         },
     )?;
-    drop((fitted, test));
+    drop(test);
     reporter.tell(Stage::Refitting, 0.86)?;
     let built = Model::build(&set.features, &set.outcome, &recipe)?;
     let parameters = parameters(options, &sides, &chosen, &built);
@@ -195,6 +195,8 @@ pub fn train(
         notes: built.model.notes().to_vec(),
         penalty_curve: chosen.logistic.curve,
         model: built.model,
+        evaluated: fitted,
+        test_rows: sides.test.clone(),
     };
     trained.notes.extend(remarks(set, &sides, &trained));
     reporter.tell(Stage::Refitting, 1.0)?;

@@ -54,6 +54,10 @@ pub struct ColumnSegments {
 pub struct Trained {
     /// Fitted on all rows.
     pub model: Model,
+    /// Fitted on the training rows only: what was evaluated, for later comparisons on rows that it has not seen.
+    pub evaluated: Model,
+    /// The rows that it has not seen, ascending.
+    pub test_rows: Vec<usize>,
     /// Figures on the test rows of what is served, fitted on the training rows only: the blend of the candidates, or the
     /// base rate where that is not beaten.
     pub evaluation: Evaluation,

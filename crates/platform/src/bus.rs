@@ -109,6 +109,7 @@ pub struct Bus {
     context: jetstream::Context,
     subjects: Subjects,
     replicas: usize,
+    ack_wait: Duration,
     /// How often the connection was lost.
     losses: watch::Receiver<u64>,
 }
@@ -159,6 +160,7 @@ impl Bus {
             context,
             subjects: Subjects::new(&config.subject_prefix),
             replicas: config.stream_replicas,
+            ack_wait: config.ack_wait,
             losses,
         })
     }
@@ -171,6 +173,11 @@ impl Bus {
     /// The JetStream context, for consumers.
     pub(crate) fn context(&self) -> &jetstream::Context {
         &self.context
+    }
+
+    /// How long an event may stay unanswered before it is delivered again.
+    pub(crate) fn ack_wait(&self) -> Duration {
+        self.ack_wait
     }
 
     /// Ends when the connection is lost from now on: what was asked before will not be answered.

@@ -2,19 +2,22 @@
 //! Deliberately no file format: a variable each, a file for each secret.
 
 mod accounts;
+mod uploads;
 
 use std::{
-    env, fmt, fs,
-    net::SocketAddr,
-    num::{NonZeroU32, NonZeroU64},
-    path::PathBuf,
-    str::FromStr,
+    env, fmt, fs, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
-pub use self::accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked};
+pub use self::{
+    accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
+    uploads::{ClamdAddress, UploadLimits},
+};
+
+/// How long an event may stay unanswered, unless told otherwise.
+pub const ACK_WAIT: Duration = Duration::from_secs(30);
 
 /// What every service is told at its start.
 #[derive(Clone)]
@@ -38,6 +41,10 @@ pub struct Config {
     pub stream_replicas: usize,
     /// Connections a service holds to Postgres. Variable `VALUTAI_POSTGRES_CONNECTIONS`, default 8.
     pub postgres_connections: u32,
+    /// How long an event may stay unanswered before another replica gets it, because the one that took it
+    /// is taken for dead; work that goes on says so three times as often. Variable
+    /// `VALUTAI_ACK_WAIT_SECONDS`, default 30.
+    pub ack_wait: Duration,
     /// What is taken as an upload.
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads; none where unset. Variable `VALUTAI_CLAMD`.
@@ -46,103 +53,6 @@ pub struct Config {
     pub accounts: Accounts,
     /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
     pub trusted_proxies: Networks,
-}
-
-/// Largest uploads that are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UploadLimits {
-    /// Bytes of the file as it is sent. Variable `VALUTAI_UPLOAD_MAX_BYTES`.
-    pub max_bytes: u64,
-    /// Rows below the header. Variable `VALUTAI_UPLOAD_MAX_ROWS`.
-    pub max_rows: u32,
-    /// Columns. Variable `VALUTAI_UPLOAD_MAX_COLUMNS`.
-    pub max_columns: u32,
-    /// Bytes of one cell. Variable `VALUTAI_UPLOAD_MAX_CELL_BYTES`.
-    pub max_cell_bytes: u32,
-    /// How many times larger the content of an archive may be than the archive. Variable
-    /// `VALUTAI_UPLOAD_MAX_EXPANSION`.
-    pub max_expansion: u32,
-}
-
-impl Default for UploadLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 256 * 1024 * 1024,
-            max_rows: 1_000_000,
-            max_columns: 500,
-            max_cell_bytes: 32 * 1024,
-            max_expansion: 200,
-        }
-    }
-}
-
-impl UploadLimits {
-    /// Reads the environment.
-    ///
-    /// # Errors
-    /// Names the first variable that is malformed.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "a whole number above 0";
-        let usual = Self::default();
-        let number = |name, usual: u32| {
-            Ok(parsed::<NonZeroU32>(name, EXPECTED)?.map_or(usual, NonZeroU32::get))
-        };
-        Ok(Self {
-            max_bytes: parsed::<NonZeroU64>("VALUTAI_UPLOAD_MAX_BYTES", EXPECTED)?
-                .map_or(usual.max_bytes, NonZeroU64::get),
-            max_rows: number("VALUTAI_UPLOAD_MAX_ROWS", usual.max_rows)?,
-            max_columns: number("VALUTAI_UPLOAD_MAX_COLUMNS", usual.max_columns)?,
-            max_cell_bytes: number("VALUTAI_UPLOAD_MAX_CELL_BYTES", usual.max_cell_bytes)?,
-            max_expansion: number("VALUTAI_UPLOAD_MAX_EXPANSION", usual.max_expansion)?,
-        })
-    }
-}
-
-/// Where a clamd listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClamdAddress {
-    /// `host:port`.
-    Tcp(String),
-    /// The path of a socket, written `unix:/path`.
-    Unix(PathBuf),
-}
-
-impl ClamdAddress {
-    /// Reads the environment.
-    ///
-    /// # Errors
-    /// Where the variable is malformed.
-    pub fn from_env() -> Result<Option<Self>, ConfigError> {
-        parsed("VALUTAI_CLAMD", "host:port or unix:/path")
-    }
-}
-
-impl FromStr for ClamdAddress {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.starts_with('/') {
-                Ok(Self::Unix(path.into()))
-            } else {
-                Err(())
-            };
-        }
-        let (host, port) = text.rsplit_once(':').ok_or(())?;
-        if host.is_empty() || port.parse::<u16>().is_err() {
-            return Err(());
-        }
-        Ok(Self::Tcp(text.to_owned()))
-    }
-}
-
-impl fmt::Display for ClamdAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// Where traces and logs go.
@@ -292,6 +202,10 @@ impl Config {
             health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
             stream_replicas: parsed("VALUTAI_STREAM_REPLICAS", "1, 3 or 5")?.unwrap_or(1),
             postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
+            ack_wait: parsed::<NonZeroU32>("VALUTAI_ACK_WAIT_SECONDS", "a whole number above 0")?
+                .map_or(ACK_WAIT, |seconds| {
+                    Duration::from_secs(seconds.get().into())
+                }),
             uploads: UploadLimits::from_env()?,
             clamd: ClamdAddress::from_env()?,
             accounts: Accounts::from_env()?,

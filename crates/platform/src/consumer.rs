@@ -23,8 +23,6 @@ use crate::{
     telemetry,
 };
 
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const PROGRESS: Duration = Duration::from_secs(10);
 /// At this delivery a message that still fails is a dead letter.
 const LAST_DELIVERY: i64 = 5;
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -171,7 +169,7 @@ impl Consumer {
             durable_name: Some(self.name.clone()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
+            ack_wait: bus.ack_wait(),
             // A net: the last delivery is dead-lettered here, not dropped by the server.
             max_deliver: LAST_DELIVERY + 2,
             max_ack_pending: if self.in_order { 1 } else { 1000 },
@@ -284,13 +282,14 @@ impl Consumer {
         let mut work = tokio::spawn(
             handler(delivery, message.payload.clone()).instrument(tracing::Span::current()),
         );
+        let progress = bus.ack_wait() / 3;
         loop {
             tokio::select! {
                 done = &mut work => return done.unwrap_or_else(|panic| Err(Failure {
                     fate: Fate::Retry,
                     reason: panic.to_string(),
                 })),
-                () = sleep(PROGRESS) => {
+                () = sleep(progress) => {
                     if let Err(error) = message.ack_with(AckKind::Progress).await {
                         tracing::warn!(%error, "progress could not be reported");
                     }

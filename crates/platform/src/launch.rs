@@ -1,7 +1,7 @@
 //! Several services in one process: roles, migrations, then each service as it would run alone.
 //! Deliberately no other way of running them: what differs from production is configuration only.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
@@ -38,6 +38,8 @@ pub struct Launch {
     pub listen: SocketAddr,
     /// Connections of each service to Postgres.
     pub postgres_connections: u32,
+    /// How long an event may stay unanswered before another replica gets it.
+    pub ack_wait: Duration,
     /// What is taken as an upload.
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads.
@@ -118,6 +120,7 @@ impl Launch {
             health_listen: None,
             stream_replicas: 1,
             postgres_connections: self.postgres_connections,
+            ack_wait: self.ack_wait,
             uploads: self.uploads,
             clamd: self.clamd.clone(),
             accounts: self.accounts.clone(),

@@ -25,7 +25,7 @@ pub struct Frame {
     pub groups: Option<Vec<u32>>,
     /// The quoted price in the file's currency unit; always a finite number.
     pub prices: Vec<f64>,
-    /// Row in the file, the header being row 1; ascending.
+    /// Row in the file, as a spreadsheet numbers it; ascending.
     pub rows: Vec<u32>,
     /// Revision of the quote, higher ones being newer, 0 where none is given; `None` without such a
     /// column.

@@ -30,13 +30,13 @@ pub use derive::{
 pub use frame::{Frame, FrameColumn, Values};
 pub use mapping::{
     ColumnMapping, DateSource, Field, Mapping, OutcomeWords, Question, Stated, StatedFormat,
-    fingerprint, map, questions,
+    fingerprint, map, missing_questions, questions, suggest,
 };
 pub use preview::{Claim, Preview, Tier, preview};
 pub use problem::{MAX_PROBLEMS, Problem, Severity};
 pub use profile::{Profile, profile, profile_stated};
 pub use sheet::{
-    Archive, Column, EncodingCandidate, FileFormat, Limits, Native, Origin, ReadError, ReadOptions,
-    Sheet, SheetInfo, Source, UnevenRow, read,
+    Archive, Column, EncodingCandidate, FileFormat, LeftOut, LeftOutKind, Limits, Native, Origin,
+    ReadError, ReadOptions, RenamedHeader, Sheet, SheetInfo, Source, UnevenRow, read,
 };
 pub use validate::{BadRow, BadRows, Month, Report, Rules, Validated, parse_revision, validate};

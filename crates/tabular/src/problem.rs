@@ -25,7 +25,7 @@ pub struct Problem {
     pub severity: Severity,
     /// Stable name of the rule, for example `price_positive`.
     pub rule: &'static str,
-    /// Row in the file, the header being row 1; 0 where it concerns the file or column.
+    /// Row in the file, as a spreadsheet numbers it; 0 where it concerns the file or column.
     pub row: u32,
     /// Header of the column; empty where it concerns the row or file.
     pub column: String,

@@ -8,7 +8,7 @@ use localservers::{Options, SharedServers, shared_for_run};
 use platform::{
     Clock, Database, Service,
     bus::Bus,
-    config::{Accounts, Key, MailSink, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, UploadLimits},
     launch::{Launch, Launched},
 };
 use sqlx::PgConnection;
@@ -64,6 +64,7 @@ impl World {
             kek: Key::generate(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             postgres_connections: 4,
+            ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
             clamd: None,
             accounts: Accounts {

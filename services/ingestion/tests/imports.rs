@@ -197,3 +197,70 @@ async fn a_file_damaged_behind_our_back_fails_its_dataset() -> TestResult {
     world.stop().await;
     world.assert_outboxes_empty().await
 }
+
+/// The rows of a history from one number to another.
+fn part(rows: std::ops::Range<usize>) -> String {
+    let all = history(rows.end);
+    let mut lines = all.lines();
+    let header = lines.next().unwrap_or_default().to_owned();
+    let some = lines.skip(rows.start).map(|line| format!("\n{line}"));
+    header + &some.collect::<String>()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_import_has_too_outlives_the_first() -> TestResult {
+    let mut world = World::running(&[auth::SERVICE, ingestion::SERVICE]).await?;
+    let ours = tenant(&world, "ada@example.com").await?;
+    let first = ours.import(&part(0..90), header(false)).await?;
+    let id = first.dataset_id.clone();
+    let into = || pb::UploadHeader {
+        dataset_id: id.clone(),
+        ..header(false)
+    };
+    // Both confirm a part of the first, and the second brings quotes of its own.
+    let second = ours.import(&part(40..120), into()).await?;
+    let effect = second.effect.unwrap_or_default();
+    assert_eq!((effect.created, effect.unchanged), (30, 50));
+    let third = ours.import(&part(70..100), into()).await?;
+    let effect = third.effect.unwrap_or_default();
+    assert_eq!((effect.created, effect.unchanged), (0, 30));
+    let all = ours.state(&id).await?;
+    let have = |state: &std::collections::BTreeMap<String, String>,
+                rows: std::ops::Range<usize>| {
+        rows.clone().all(|row| {
+            let name = format!("Q{row}");
+            state.get(&name).is_some_and(|quote| {
+                // What is derived from earlier quotes may change, the cells may not.
+                let cells = |text: &str| text.split(" {\"derived").next().map(str::to_owned);
+                all.get(&name)
+                    .is_some_and(|before| cells(before) == cells(quote))
+            })
+        }) && state.len() == rows.len()
+    };
+    assert!(have(&all, 0..120));
+
+    ours.undo(&first.id).await?;
+    ours.until(&first.id, pb::ImportState::Undone).await?;
+    assert!(
+        have(&ours.state(&id).await?, 40..120),
+        "the second has them"
+    );
+    let quotes = ours.quotes(&id, "").await?.quotes;
+    let row_of = |name: &str| quotes.iter().find(|quote| quote.quote_ref == name);
+    let inherited = row_of("Q40").ok_or("is there")?;
+    assert_eq!(
+        (inherited.row, inherited.import_id.as_str()),
+        (2, second.id.as_str())
+    );
+
+    ours.undo(&second.id).await?;
+    ours.until(&second.id, pb::ImportState::Undone).await?;
+    assert!(have(&ours.state(&id).await?, 70..100), "the third has them");
+    ours.undo(&third.id).await?;
+    ours.until(&third.id, pb::ImportState::Undone).await?;
+    assert_eq!(ours.dataset(&id).await?.state(), pb::DatasetState::Empty);
+    let left = count(&world, "SELECT count(*) FROM ingestion.confirmed_quote").await?;
+    assert_eq!(left, 0);
+    world.stop().await;
+    world.assert_outboxes_empty().await
+}

@@ -14,6 +14,7 @@ use proto::ingestion as pb;
 use sqlx::{Connection as _, PgConnection};
 use support::{Tenant, header, tenant};
 use testkit::{TestResult, World, eventually};
+use uuid::Uuid;
 
 /// Where an import is held up by a lock, so that it is killed at that very point. The years of the
 /// quotes come one after another, so that a lock on a year's partition is met on the way.
@@ -43,7 +44,7 @@ const HELD: [(&str, &str); 7] = [
         "LOCK TABLE ingestion.import IN SHARE MODE",
     ),
     (
-        "done, and about to tell of it and to commit",
+        "done, and no event can be written or taken away",
         "LOCK TABLE ingestion.outbox IN SHARE MODE",
     ),
 ];
@@ -243,7 +244,7 @@ async fn assert_nothing_left_behind(
     let needed: HashSet<String> = needed.into_iter().collect();
     let dir = &world.launch.config_for("ingestion")?.blob_dir;
     for purpose in ["upload", "snapshot"] {
-        let known = |_, _| {
+        let known = |_: Uuid, _: Vec<String>| {
             let needed = needed.clone();
             async move { Ok::<_, platform::Error>(needed) }
         };

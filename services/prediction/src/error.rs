@@ -10,6 +10,11 @@ pub enum Error {
     /// The model is unknown.
     #[error("there is no model {0}: list them with `valutai models list`")]
     NoModel(Uuid),
+    /// Nobody has that name.
+    #[error(
+        "no model has the alias \"{0}\": list them with `valutai models alias list`, or give the id of a model"
+    )]
+    NoAlias(String),
     /// The model cannot answer.
     #[error("the model {id} is in state \"{state}\", and only a ready one can predict: {advice}")]
     NotReady {
@@ -136,7 +141,7 @@ impl From<prost::DecodeError> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoModel(_) | Self::NoPrediction(_) => Code::NotFound,
+            Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) => Code::NotFound,
             Self::NotReady { .. }
             | Self::NoChampion
             | Self::NoCurve(_)

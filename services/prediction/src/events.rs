@@ -1,5 +1,5 @@
-//! What prediction reacts to: models that become ready, the one that answers by default, and those that
-//! should not be trusted further.
+//! What prediction reacts to: models that become ready, the ones that names lead to, those that should not
+//! be trusted further, and its own answers, which the challenger repeats.
 //! Deliberately no loading: a model is loaded when it is first asked.
 
 use platform::{
@@ -8,16 +8,21 @@ use platform::{
     page::parse_id,
 };
 use prost::Message as _;
-use proto::training::{ModelFlagged, ModelPromoted, ModelTrained};
+use proto::{
+    prediction::PredictionMade,
+    training::{ModelAliasChanged, ModelFlagged, ModelPromoted, ModelTrained},
+};
 
 use crate::{
     Error,
+    commands::Commands,
     store::{self, ModelRow},
 };
 
 /// The consumer of training's news.
 pub fn consumer(kit: &Kit) -> Consumer {
     let (trained, promoted, flagged) = (kit.clone(), kit.clone(), kit.clone());
+    let named = kit.clone();
     Consumer::new("prediction", "training")
         .on(move |delivery: Delivery, event: ModelTrained| {
             let kit = trained.clone();
@@ -27,10 +32,43 @@ pub fn consumer(kit: &Kit) -> Consumer {
             let kit = promoted.clone();
             async move { Ok::<(), Failure>(note_promoted(&kit, &delivery, &event).await?) }
         })
+        .on(move |delivery: Delivery, event: ModelAliasChanged| {
+            let kit = named.clone();
+            async move { Ok::<(), Failure>(note_alias(&kit, &delivery, &event).await?) }
+        })
         .on(move |delivery: Delivery, event: ModelFlagged| {
             let kit = flagged.clone();
             async move { Ok::<(), Failure>(note_flagged(&kit, &delivery, &event).await?) }
         })
+}
+
+/// The consumer of prediction's own news. Each replica takes events of its own, in any order.
+pub fn shadow_consumer(commands: &Commands) -> Consumer {
+    let commands = commands.clone();
+    Consumer::new("prediction-shadow", "prediction")
+        .one_per_replica()
+        .on(move |delivery: Delivery, event: PredictionMade| {
+            let commands = commands.clone();
+            async move { Ok::<(), Failure>(commands.shadow(&delivery, &event).await?) }
+        })
+}
+
+async fn note_alias(
+    kit: &Kit,
+    delivery: &Delivery,
+    event: &ModelAliasChanged,
+) -> Result<(), Error> {
+    let model_id = match event.model_id.as_str() {
+        "" => None,
+        id => Some(parse_id("model_id", id)?),
+    };
+    let opened = kit
+        .database()
+        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
+        .await?;
+    let Some(mut tx) = opened else { return Ok(()) };
+    store::update_alias(&mut tx, &event.alias, model_id, delivery.event_id).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Result<(), Error> {

@@ -38,7 +38,11 @@ impl PredictionService for Rpc {
         context: Context,
         request: pb::PredictRequest,
     ) -> Result<pb::PredictResponse, Status> {
-        let model_id = optional_id(&request.model_id)?;
+        let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
         let quotes = vec![request.quote.ok_or(Error::NoQuote)?];
         let similar = request.similar_quotes.unwrap_or(SIMILAR_USUAL);
         let wanted = wanted(similar, request.recommendations.unwrap_or(true))?;
@@ -58,7 +62,11 @@ impl PredictionService for Rpc {
         context: Context,
         request: pb::PredictBatchRequest,
     ) -> Result<pb::PredictBatchResponse, Status> {
-        let model_id = optional_id(&request.model_id)?;
+        let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
         let wanted = wanted(request.similar_quotes, request.recommendations)?;
         let predictions = self
             .commands
@@ -107,6 +115,24 @@ impl PredictionService for Rpc {
         })
     }
 
+    async fn compare_shadow(
+        &self,
+        context: Context,
+        request: pb::CompareShadowRequest,
+    ) -> Result<pb::CompareShadowResponse, Status> {
+        let models = (
+            parse_id("model_a", &request.model_a)?,
+            parse_id("model_b", &request.model_b)?,
+        );
+        let comparison = self
+            .commands
+            .compare_shadow(context.caller()?, models, request.threshold)
+            .await?;
+        Ok(pb::CompareShadowResponse {
+            comparison: Some(comparison),
+        })
+    }
+
     async fn explain_difference(
         &self,
         context: Context,
@@ -128,9 +154,12 @@ impl PredictionService for Rpc {
         context: Context,
         request: pb::PriceCurveRequest,
     ) -> Result<pb::PriceCurveResponse, Status> {
-        let model_id = optional_id(&request.model_id)?;
-        let quote = request.quote.ok_or(Error::NoQuote)?;
         let caller = context.caller()?;
+        let commands = &self.commands;
+        let model_id = commands
+            .wanted_model(&context, caller, &request.model_id)
+            .await?;
+        let quote = request.quote.ok_or(Error::NoQuote)?;
         Ok(self
             .commands
             .price_curve(&context, caller, model_id, quote, request.points)

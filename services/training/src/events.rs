@@ -1,5 +1,5 @@
-//! What training reacts to: datasets that come, change and go, and imports that are taken back.
-//! Deliberately not the training, which is a job.
+//! What training reacts to: datasets that come, change and go, imports that are taken back, and models of
+//! its own that nobody asked for. Deliberately not the training, which is a job.
 
 use platform::{
     Kit,
@@ -9,14 +9,27 @@ use platform::{
 use proto::{
     ingestion::{DatasetDeleted, DatasetImported, ImportUndone},
     rpc::Context,
+    training::ModelTrained,
 };
 
 use crate::{
     Error,
-    commands::flag,
+    commands::{flag, promote_by_policy, retrain_if_due},
     domain::State,
     store::{self, DatasetNews},
 };
+
+/// The consumer of models that became ready. Of its own, since it compares models, which takes a while.
+pub fn own_consumer(kit: &Kit) -> Consumer {
+    let kit = kit.clone();
+    Consumer::new("training", "training").on(move |delivery: Delivery, event: ModelTrained| {
+        let kit = kit.clone();
+        async move {
+            let id = parse_id("model_id", &event.model_id)?;
+            Ok::<(), Failure>(promote_by_policy(&kit, &delivery, id).await?)
+        }
+    })
+}
 
 /// The consumer of ingestion's news.
 pub fn consumer(kit: &Kit) -> Consumer {
@@ -55,7 +68,10 @@ async fn note_imported(
         .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
         .await?;
     let Some(mut tx) = opened else { return Ok(()) };
-    store::update_dataset(&mut tx, &news).await?;
+    if store::update_dataset(&mut tx, &news).await? {
+        let context = Context::system(delivery.event_id.to_string());
+        retrain_if_due(&mut tx, kit, &context, news.id).await?;
+    }
     Ok(tx.commit().await?)
 }
 

@@ -27,15 +27,14 @@ pub const SERVICE: Service = Service {
     wire: |kit| Box::pin(wire(kit)),
 };
 
-#[expect(
-    clippy::unused_async,
-    reason = "every service is wired by the same signature"
-)]
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let commands = commands::Commands::new(&kit);
+    let running = jobs::Running::default();
     Ok(Wiring::new()
+        .task("cancellations", running.hear(&kit).await?)
         .consume(events::consumer(&kit))
-        .consume(jobs::consumer(&kit))
+        .consume(events::own_consumer(&kit))
+        .consume(jobs::consumer(&kit, &running))
         .rpc(proto::training::training_nats::Server(rpc::Rpc::new(
             commands,
         ))))

@@ -25,7 +25,7 @@ pub struct PredictArgs {
     /// One value of a single quote, by column header; repeatable
     #[arg(long = "field", value_name = "COLUMN=VALUE", value_parser = field)]
     pub fields: Vec<(String, String)>,
-    /// Id of the model [default: the one that was promoted]
+    /// Id of the model, or an alias [default: champion]
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub model: String,
     /// Your name for the single quote

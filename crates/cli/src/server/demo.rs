@@ -167,7 +167,7 @@ async fn import(connection: &Connection, history: &Path) -> Result<UploadDataset
 }
 
 async fn train(connection: &Connection, dataset_id: &str) -> Result<Model> {
-    let started = models::train(connection, dataset_id, 1).await?;
+    let started = models::train(connection, dataset_id, 1, "").await?;
     let bar = progress::of_share("training");
     let model = models::wait_until_trained(connection, &started.id, &bar).await?;
     bar.finish_and_clear();

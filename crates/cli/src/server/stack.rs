@@ -13,7 +13,10 @@ use clap::Args;
 use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
-    config::{Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret, UploadLimits},
+    config::{
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret,
+        UploadLimits,
+    },
     launch::{Launch, Launched},
 };
 
@@ -161,6 +164,7 @@ async fn launch(
         kek: kept_secret(&data_dir.join("key-encryption-key"))?,
         listen,
         postgres_connections: 8,
+        ack_wait: ACK_WAIT,
         uploads: UploadLimits::from_env().map_err(setting)?,
         clamd: ClamdAddress::from_env().map_err(setting)?,
         accounts: accounts(data_dir, durable).map_err(setting)?,

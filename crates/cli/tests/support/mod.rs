@@ -150,7 +150,7 @@ pub async fn import(person: &Person, content: &[u8]) -> TestResult<Dataset> {
 }
 
 pub async fn train(person: &Person, dataset_id: &str) -> TestResult<Model> {
-    let started = models::train(&person.connection, dataset_id, 1).await?;
+    let started = models::train(&person.connection, dataset_id, 1, "").await?;
     let hidden = ProgressBar::hidden();
     let model = models::wait_until_trained(&person.connection, &started.id, &hidden).await?;
     assert_eq!(model.problem, "");

@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate};
 use super::DateOrder;
 
 /// Years outside this range are taken for mistakes.
-const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
 
 /// Serial numbers of spreadsheets that are taken for dates: 1954 to 2119.
 const SERIALS: std::ops::RangeInclusive<f64> = 20_000.0..=80_000.0;
@@ -89,82 +89,17 @@ const MONTHS: [&[&str]; 12] = [
 ];
 
 /// Days of the week and the small words that may stand between the parts, without accents.
-const FILLERS: [&str; 74] = [
-    "mon",
-    "monday",
-    "tue",
-    "tues",
-    "tuesday",
-    "wed",
-    "wednesday",
-    "thu",
-    "thur",
-    "thurs",
-    "thursday",
-    "fri",
-    "friday",
-    "sat",
-    "saturday",
-    "sun",
-    "sunday",
-    "mo",
-    "montag",
-    "di",
-    "dienstag",
-    "mi",
-    "mittwoch",
-    "do",
-    "donnerstag",
-    "fr",
-    "freitag",
-    "sa",
-    "samstag",
-    "so",
-    "sonntag",
-    "lun",
-    "lundi",
-    "mardi",
-    "mer",
-    "mercredi",
-    "jeu",
-    "jeudi",
-    "ven",
-    "vendredi",
-    "sam",
-    "samedi",
-    "dim",
-    "dimanche",
-    "lunes",
-    "martes",
-    "miercoles",
-    "jueves",
-    "viernes",
-    "sabado",
-    "domingo",
-    "pon",
-    "poniedzialek",
-    "wt",
-    "wtorek",
-    "sr",
-    "sroda",
-    "czw",
-    "czwartek",
-    "pt",
-    "piatek",
-    "sob",
-    "sobota",
-    "niedziela",
-    "de",
-    "le",
-    "the",
-    "of",
-    "st",
-    "nd",
-    "rd",
-    "th",
-    "er",
-    "r",
-];
+const FILLERS: &str = "mon|monday|tue|tues|tuesday|wed|wednesday|thu|thur|thurs|thursday|fri|friday|sat|\
+    saturday|sun|sunday|mo|montag|di|dienstag|mi|mittwoch|do|donnerstag|fr|freitag|\
+    sa|samstag|so|sonntag|lun|lundi|mardi|mer|mercredi|jeu|jeudi|ven|vendredi|sam|\
+    samedi|dim|dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo|pon|\
+    poniedzialek|wt|wtorek|sr|sroda|czw|czwartek|pt|piatek|sob|sobota|niedziela|de|\
+    le|the|of|st|nd|rd|th|er|r";
+
+fn is_filler(word: &str) -> bool {
+    let word = folded(word);
+    FILLERS.split('|').any(|filler| filler == word)
+}
 
 /// Reads a date in the column's order; `None` where it is something else.
 ///
@@ -189,6 +124,7 @@ pub(crate) fn read_date(text: &str, order: DateOrder, short_years: bool) -> Opti
     let date = without_time(text)?;
     // Polish dates end in "r." for "year".
     let date = date.trim_end_matches(" r.").trim_end_matches(" r");
+    let date = without_weekday(date);
     if date.bytes().all(|b| b.is_ascii_digit()) {
         return compact(date).filter(|_| order == DateOrder::Ymd);
     }
@@ -205,6 +141,19 @@ pub(crate) fn read_date(text: &str, order: DateOrder, short_years: bool) -> Opti
     };
     let month = Some(month).filter(|month| month.len() <= 2)?;
     calendar(year, month.parse().ok()?, day, short_years)
+}
+
+/// A date in figures without the day of the week before it.
+fn without_weekday(date: &str) -> &str {
+    let Some((word, rest)) = date.split_once(char::is_whitespace) else {
+        return date;
+    };
+    let is_figures = |text: &str| !text.chars().any(char::is_alphabetic);
+    let word = word.trim_end_matches(['.', ',']);
+    if is_figures(word) || !is_figures(rest) || !is_filler(word) {
+        return date;
+    }
+    rest.trim_start()
 }
 
 /// The first and the last part of a date in figures whose year may have two digits.
@@ -332,7 +281,7 @@ fn named(date: &str, short_years: bool) -> Option<NaiveDate> {
             figures.push(word);
         } else if let (None, Some(found)) = (month, month_of(word)) {
             month = Some(found);
-        } else if !FILLERS.contains(&folded(word).as_str()) {
+        } else if !is_filler(word) {
             return None;
         }
     }

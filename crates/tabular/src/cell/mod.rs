@@ -207,16 +207,30 @@ pub(crate) fn is_dash(text: &str) -> bool {
     matches!(text, "-" | "--" | "---" | "–" | "—")
 }
 
-/// Whether a cell holds no value: empty, `NA`, `N/A`, `NaN`, `null`, dashes, a question mark or a
-/// spreadsheet's error word, in any case. `None` is a value here: as a category it often means
+/// Whether a cell holds no value: empty, `NA`, `N/A`, `NaN`, `null`, dashes, a question mark, in any
+/// case, or what a spreadsheet shows for an error. `None` is a value here: as a category it often means
 /// something ("no competitor"); [`read`] takes it as missing in number and date columns.
 pub fn is_missing(text: &str) -> bool {
-    const WORDS: [&str; 18] = [
+    const WORDS: [&str; 24] = [
         "", "-", "--", "---", "–", "—", "?", ".", "na", "n/a", "n.a.", "#n/a", "nan", "null",
-        "(null)", "\\n", "#null!", "#div/0!",
+        "(null)", "\\n", "(empty)", "(blank)", "(leer)", "k.a.", "n/d", "n.v.", "<null>", "#nv",
     ];
     let text = text.trim();
-    text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+    (text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)))
+        || is_error_word(text)
+}
+
+/// Whether a text is what a spreadsheet shows instead of a value, such as `#REF!` or `#WERT!`.
+fn is_error_word(text: &str) -> bool {
+    let word = text
+        .strip_prefix('#')
+        .and_then(|rest| rest.strip_suffix(['!', '?']));
+    word.is_some_and(|word| {
+        (3..=10).contains(&word.len())
+            && word
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || matches!(c, '/' | '0' | '¡'))
+    })
 }
 
 /// Whether a cell says `None`, which is no value where numbers or dates are expected.

@@ -7,7 +7,7 @@ use super::{Decimal, NumberFormat};
 
 /// Currency signs and codes that may stand before or after a number, with the code they stand for
 /// where that is clear; longer ones first.
-const CURRENCIES: [(&str, &str); 73] = [
+const CURRENCIES: [(&str, &str); 76] = [
     ("SFr.", "CHF"),
     ("US$", "USD"),
     ("CA$", "CAD"),
@@ -23,6 +23,9 @@ const CURRENCIES: [(&str, &str); 73] = [
     ("€", "EUR"),
     ("£", "GBP"),
     ("¥", "¥"),
+    ("￥", "¥"),
+    ("円", "JPY"),
+    ("元", "CNY"),
     ("₹", "INR"),
     ("₽", "RUB"),
     ("₺", "TRY"),
@@ -94,7 +97,7 @@ pub(crate) fn currency_of(text: &str) -> Option<&'static str> {
 /// Reads a number in the column's format; `None` where it is something else.
 ///
 /// Read are: groups of thousands (also by space, apostrophe or the Indian way), a currency sign or
-/// code on either side, `-5`, `5-` and brackets `(5)` as negative, `5,-` as 5, exponents, and a
+/// code on either side, `-5`, `5-` and brackets `(5)` as negative, `5,-`, `5.–` and `5/-` as 5, exponents, and a
 /// percent sign, which divides by 100: `12 %` is 0.12, as spreadsheets hold it. A dash with a
 /// currency (`$ -`) is zero as in accounting formats, a bare dash is no number. `1,5` in a column
 /// with decimal points is no number, as groups have three digits; a group never begins with zero.
@@ -212,10 +215,22 @@ fn same_sign(text: &str, sign: &str) -> bool {
 
 /// Digits with groups, fraction and exponent.
 fn plain(text: &str, decimal: Decimal) -> Option<f64> {
-    let text = [",--", ",-", ".-"]
+    let tail = [",--", ",-", ".-", ",–", ".–", ",—", ".—", "/-"]
         .iter()
-        .find_map(|tail| text.strip_suffix(tail))
-        .unwrap_or(text);
+        .find(|tail| text.ends_with(**tail));
+    let text = match tail {
+        None => text,
+        Some(tail) => {
+            let rest = text.strip_suffix(tail)?;
+            // Behind a comma that stands for no cents, a point cannot be one too.
+            let other = match decimal {
+                Decimal::Point => ',',
+                Decimal::Comma => '.',
+            };
+            let contradicts = tail.starts_with(other) && rest.contains(['.', ',']);
+            Some(rest).filter(|_| !contradicts)?
+        }
+    };
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (text, None),

@@ -89,45 +89,18 @@ const LOST: [&str; 41] = [
     "not sold",
 ];
 
-const OPEN: [&str; 37] = [
-    "open",
-    "pending",
-    "in progress",
-    "ongoing",
-    "undecided",
-    "quoted",
-    "sent",
-    "submitted",
-    "draft",
-    "new",
-    "waiting",
-    "on hold",
-    "negotiation",
-    "in negotiation",
-    "offen",
-    "in arbeit",
-    "in verhandlung",
-    "en cours",
-    "en attente",
-    "ouvert",
-    "abierto",
-    "abierta",
-    "pendiente",
-    "w toku",
-    "no decision yet",
-    "not decided",
-    "unentschieden",
-    "angeboten",
-    "in pruefung",
-    "otwarty",
-    "oczekuje",
-    "en curso",
-    "proposal",
-    "qualification",
-    "prospecting",
-    "active",
-    "otwarta",
-];
+/// Words for not yet decided, the stages of usual sales programs among them.
+const OPEN: &str = "open|pending|in progress|ongoing|undecided|quoted|sent|submitted|draft|new|waiting|\
+    on hold|negotiation|in negotiation|offen|in arbeit|in verhandlung|en cours|en attente|\
+    ouvert|abierto|abierta|pendiente|w toku|no decision yet|not decided|unentschieden|\
+    angeboten|in pruefung|otwarty|oczekuje|en curso|proposal|qualification|prospecting|\
+    active|otwarta|needs analysis|value proposition|id decision makers|\
+    perception analysis|proposal price quote|negotiation review|appointment scheduled|\
+    qualified to buy|presentation scheduled|decision maker bought in|contract sent|\
+    demo scheduled|proposal sent|proposal made|quote sent|negotiations started|in review|\
+    under review|verhandlung|angebot versendet|angebot gesendet|in bearbeitung|\
+    negociacion|en negociacion|negociation|en negociation|devis envoye|negocjacje|\
+    w trakcie|wyslana|brouillon|borrador|entwurf";
 
 /// Phrases for won.
 const WON_PHRASES: [&str; 32] = [
@@ -295,11 +268,15 @@ pub fn parse_outcome(text: &str) -> Option<bool> {
         Some(true)
     } else if listed(&LOST) || listed(&LOST_PHRASES) {
         Some(false)
-    } else if listed(&OPEN) {
+    } else if is_open(&word) {
         None
     } else {
         phrase(&word)
     }
+}
+
+fn is_open(word: &str) -> bool {
+    OPEN.split('|').any(|entry| entry == word)
 }
 
 /// A longer phrase with a word of winning or losing in it.
@@ -317,7 +294,7 @@ fn phrase(words: &str) -> Option<bool> {
 
 /// Whether a text says that the quote is not decided yet, such as `open` or `pending`.
 pub fn is_open_outcome(text: &str) -> bool {
-    normal(text).is_some_and(|word| OPEN.contains(&word.as_str()))
+    normal(text).is_some_and(|word| is_open(&word))
 }
 
 /// Whether an outcome is said in words of winning and losing, not just 1/0 or yes/no.

@@ -103,7 +103,7 @@ fn sentences(sheet: &Sheet, row: &BadRow<'_>) -> String {
     all.join(" | ")
 }
 
-/// The row's number in the file, the header being row 1.
+/// The row's number in the file, as a spreadsheet numbers it.
 fn file_row(sheet: &Sheet, row: &BadRow<'_>) -> u32 {
     sheet.row_numbers.get(row.index).copied().unwrap_or(0)
 }

@@ -6,12 +6,10 @@
 use std::collections::HashMap;
 
 use super::given::Draft;
-use super::{Field, IMPORT_DATE, Stated, names, outcomes, shared, values};
+use super::{Field, Stated, names, outcomes, shared, values};
 use crate::cell::{
-    ColumnKind, DateOrder, Outcome, is_missing, is_open_outcome, is_telling_outcome, parse_outcome,
-    same_word,
+    ColumnKind, Outcome, is_missing, is_open_outcome, is_telling_outcome, parse_outcome, same_word,
 };
-use crate::problem::Problem;
 use crate::profile::{MAX_LEVELS, Profile};
 use crate::sheet::Sheet;
 
@@ -98,6 +96,8 @@ fn outcome_fit(profile: &Profile, name: &str, stated: &Stated) -> Option<(f64, S
         }
         [won, lost, _, 0] if won.min(lost) > 0 && telling => Some((0.8, reason)),
         [1, 1, _, 0] if by_name > SURE_ENOUGH => Some((by_name, reason)),
+        // The rules say then that the other kind is missing.
+        [won, lost, _, 0] if won + lost > 0 && telling && by_name >= 0.85 => Some((0.75, reason)),
         [won, lost, _, unknown]
             if unknown > 0 && won + lost > 0 && telling && by_name > SURE_ENOUGH =>
         {
@@ -298,36 +298,4 @@ fn identifiers(sheet: &Sheet, profiles: &[Profile], normal: &[String], draft: &m
 fn is_sequence(profile: &Profile) -> bool {
     let ends = (profile.min.parse::<f64>(), profile.max.parse::<f64>());
     matches!(ends, (Ok(low), Ok(high)) if high - low + 1.0 == f64::from(profile.distinct))
-}
-
-/// Says that a required field has no column, which columns could be it, and what to type.
-pub(super) fn missing_field(field: Field, profiles: &[Profile]) -> Problem {
-    let could_be = |profile: &&Profile| match field {
-        Field::Outcome => (2..=5).contains(&profile.distinct),
-        Field::Date => profile
-            .date_order
-            .is_some_and(|order| order != DateOrder::Serial),
-        _ => profile.kind == ColumnKind::Number,
-    };
-    let candidates: Vec<String> = profiles
-        .iter()
-        .filter(could_be)
-        .take(12)
-        .map(|profile| format!("\"{}\"", profile.name))
-        .collect();
-    let (rule, what) = match field {
-        Field::Outcome => ("outcome_mapped", "tells which quotes were won"),
-        Field::Date => ("date_mapped", "holds the date of the quote"),
-        _ => ("price_mapped", "holds the quoted price"),
-    };
-    let mut suggestion = format!("say which one: --map {}=COLUMN", field.as_str());
-    if !candidates.is_empty() {
-        suggestion.push_str(&format!(", for example one of {}", candidates.join(", ")));
-    }
-    if field == Field::Date {
-        suggestion.push_str(&format!(
-            "; where the file has no dates: --map date={IMPORT_DATE}"
-        ));
-    }
-    Problem::error(rule, format!("no column was found that {what}"), suggestion)
 }

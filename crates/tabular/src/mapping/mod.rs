@@ -5,6 +5,7 @@
 
 mod given;
 mod guess;
+mod missing;
 mod names;
 mod near;
 mod options;
@@ -15,6 +16,7 @@ mod remember;
 mod shared;
 mod values;
 
+pub use missing::missing_questions;
 pub use options::{parse_format, parse_outcome_word};
 pub(crate) use promise::{Promise, promise};
 pub(crate) use questions::number_question;
@@ -289,40 +291,43 @@ impl Mapping {
 /// Problems with the rules `column_unknown`, `mapping_conflict`, `outcome_mapped`, `price_mapped`
 /// and `date_mapped`, each with a suggestion; all that can be found at once.
 pub fn map(sheet: &Sheet, profiles: &[Profile], stated: &Stated) -> Result<Mapping, Vec<Problem>> {
+    match suggest(sheet, profiles, stated) {
+        (mapping, problems) if problems.is_empty() => Ok(mapping),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// As [`map`], and where meanings are missing, as far as they are known: for showing what was
+/// understood beside what has to be told. Dates then come from the import.
+pub fn suggest(sheet: &Sheet, profiles: &[Profile], stated: &Stated) -> (Mapping, Vec<Problem>) {
     let mut draft = given::Draft::new(sheet.headers.len());
     let mut problems = given::apply(sheet, stated, &mut draft);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
     given::leave_out_report_columns(sheet, &mut draft);
     guess::complete(sheet, profiles, stated, &mut draft);
-    let date = if draft.import_date {
-        Some(DateSource::Import)
-    } else {
-        draft.column_of(Field::Date).map(DateSource::Column)
+    // What is missing beside a wrong statement may be missing for it.
+    if problems.is_empty() {
+        let missing = missing_fields(&draft).into_iter();
+        problems.extend(missing.map(|field| missing::problem(field, profiles)));
+    }
+    let date = draft.column_of(Field::Date).filter(|_| !draft.import_date);
+    let outcome = draft.column_of(Field::Outcome);
+    let (outcomes, unknown_outcomes) = outcomes::read_words(sheet, outcome, stated);
+    let mut columns = draft.finish(&sheet.headers);
+    given::apply_orders(stated, &mut columns);
+    let mapping = Mapping {
+        columns,
+        date: date.map_or(DateSource::Import, DateSource::Column),
+        outcomes,
+        unknown_outcomes,
     };
-    for field in [Field::Outcome, Field::Price, Field::Date] {
-        let found = match field {
-            Field::Date => date.is_some(),
-            _ => draft.column_of(field).is_some(),
-        };
-        if !found {
-            problems.push(guess::missing_field(field, profiles));
-        }
-    }
-    match date {
-        Some(date) if problems.is_empty() => {
-            let outcome = draft.column_of(Field::Outcome);
-            let (outcomes, unknown_outcomes) = outcomes::read_words(sheet, outcome, stated);
-            let mut columns = draft.finish(&sheet.headers);
-            given::apply_orders(stated, &mut columns);
-            Ok(Mapping {
-                columns,
-                date,
-                outcomes,
-                unknown_outcomes,
-            })
-        }
-        _ => Err(problems),
-    }
+    (mapping, problems)
+}
+
+/// The required fields that no column has.
+fn missing_fields(draft: &given::Draft) -> Vec<Field> {
+    let required = [Field::Outcome, Field::Price, Field::Date];
+    required
+        .into_iter()
+        .filter(|field| draft.wants(*field))
+        .collect()
 }

@@ -54,7 +54,7 @@ pub struct Preview {
 /// A row as it stands and as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPreview {
-    /// Row in the file, the header being row 1.
+    /// Row in the file, as a spreadsheet numbers it.
     pub row: u32,
     /// One entry per column of the file; personal ones are empty.
     pub cells: Vec<CellPreview>,

@@ -29,7 +29,7 @@ pub(super) fn choose_decimal(texts: &[(&str, u32)]) -> DecimalChoice {
         decimal: Decimal::Comma,
     };
     let (mut points, mut commas, mut differ) = (0u64, 0u64, false);
-    // A dollar or pound groups with a comma: "$16,551" is no price with three decimals.
+    // A dollar, pound or yen groups with a comma: "$16,551" is no price with three decimals.
     let mut grouped_dollars = true;
     for (text, count) in texts {
         // Without either separator both readings are the same, whatever they are.
@@ -43,7 +43,18 @@ pub(super) fn choose_decimal(texts: &[(&str, u32)]) -> DecimalChoice {
             differ = true;
             let dollar = matches!(
                 currency_of(text),
-                Some("$" | "USD" | "GBP" | "CAD" | "AUD" | "NZD" | "INR")
+                Some(
+                    "$" | "USD"
+                        | "GBP"
+                        | "CAD"
+                        | "AUD"
+                        | "NZD"
+                        | "INR"
+                        | "JPY"
+                        | "¥"
+                        | "CNY"
+                        | "KRW"
+                )
             );
             grouped_dollars &= dollar && text.contains(',');
         }

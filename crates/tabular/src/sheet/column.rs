@@ -285,6 +285,17 @@ impl ColumnBuilder {
         true
     }
 
+    /// The cell that was added last; empty before the first.
+    pub(super) fn last(&self) -> &str {
+        match &self.store {
+            Store::Plain(texts) => texts.len().checked_sub(1).map_or("", |at| texts.get(at)),
+            Store::Coded { codes, texts } => {
+                let at = codes.len().checked_sub(1).and_then(|at| codes.get(at));
+                at.map_or("", |code| texts.get(code))
+            }
+        }
+    }
+
     /// Gives the dictionary up where nearly all texts differ, since it then costs more than it saves.
     fn judge(&mut self) -> bool {
         self.judge_at = self.judge_at.saturating_mul(2);

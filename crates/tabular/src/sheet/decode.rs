@@ -1,7 +1,7 @@
 //! Bytes of a known encoding to UTF-8, as a stream.
 //!
-//! Deliberately strict: bytes that the encoding does not have are an error, never a question mark
-//! in the data. Which encoding it is, is found in [`super::survey`].
+//! Deliberately strict: bytes that the encoding does not have are an error, unless they are few
+//! among many and told. Which encoding it is, is found in [`super::survey`].
 
 use std::io::{self, Read};
 
@@ -59,6 +59,7 @@ pub(super) struct Decoding<R> {
     reader: R,
     encoding: TextEncoding,
     decoder: Option<Decoder>,
+    replaces: bool,
     input: Vec<u8>,
     at: usize,
     filled: usize,
@@ -78,6 +79,7 @@ impl<R: Read> Decoding<R> {
             reader,
             encoding,
             decoder,
+            replaces: false,
             input: vec![0; BLOCK_BYTES],
             at: 0,
             filled: 0,
@@ -85,6 +87,14 @@ impl<R: Read> Decoding<R> {
             finished: false,
             output: Vec::with_capacity(BLOCK_BYTES * 3),
             given: 0,
+        }
+    }
+
+    /// Puts the sign for an unreadable character where bytes are broken.
+    pub(super) fn replacing_what_is_broken(self) -> Self {
+        Self {
+            replaces: true,
+            ..self
         }
     }
 
@@ -108,6 +118,9 @@ impl<R: Read> Decoding<R> {
                     self.at += read;
                     self.consumed += read as u64;
                     match result {
+                        DecoderResult::Malformed(..) if self.replaces => {
+                            self.output.extend_from_slice("\u{fffd}".as_bytes());
+                        }
                         DecoderResult::Malformed(length, behind) => {
                             let before = u64::from(length) + u64::from(behind);
                             return Err(io::Error::from(ReadError::BrokenEncoding {

@@ -90,7 +90,7 @@ pub enum ReadError {
         "a cell in row {row} is longer than {limit} bytes: shorten it, or look for a quotation mark that is never closed"
     )]
     CellTooLong {
-        /// Row in the file, the header being row 1.
+        /// Row in the file, as a spreadsheet numbers it.
         row: u32,
         /// Allowed bytes.
         limit: usize,
@@ -100,30 +100,35 @@ pub enum ReadError {
         "a quotation mark opened in row {row} is never closed: close it or double it (\"\") and upload again"
     )]
     UnclosedQuote {
-        /// Row in the file, the header being row 1.
+        /// Row in the file, as a spreadsheet numbers it.
         row: u32,
     },
-    /// Two columns of one name.
+    /// The first row of the table holds values.
     #[error(
-        "the header \"{header}\" stands for columns {first} and {second}: give each column a name of its own (upper and lower case count as equal)"
+        "row {row} should name the columns, but holds values ({}): put a row with the names of the columns above it, say which row has them (--header-row {}), or that there are none (--header-row 0), which calls them column 1, column 2 and so on",
+        quoted(cells),
+        row.saturating_sub(1).max(1)
     )]
-    DuplicateHeader {
-        /// The name as it stands at the first of the two.
-        header: String,
-        /// Place of the first, counted from 1.
-        first: usize,
-        /// Place of the second, counted from 1.
-        second: usize,
+    NoHeader {
+        /// Row in the file.
+        row: u32,
+        /// Its first cells.
+        cells: Vec<String>,
     },
-    /// The header row holds no name.
-    #[error("the first row holds no column names: put the names of the columns into the first row")]
-    NoHeader,
+    /// The row that should name the columns is none.
+    #[error(
+        "row {row} should name the columns, but is empty or not there: say which row does (--header-row 1)"
+    )]
+    NoSuchRow {
+        /// The row asked for.
+        row: u32,
+    },
     /// The rows cannot be told apart.
     #[error(
         "the file cannot be split into rows near row {row} ({detail}): export it again as CSV (UTF-8)"
     )]
     Broken {
-        /// Row in the file, the header being row 1.
+        /// Row in the file, as a spreadsheet numbers it.
         row: u32,
         /// What the reader said.
         detail: String,
@@ -191,7 +196,7 @@ impl ReadError {
             | Self::TooManyRows { .. }
             | Self::TooManyColumns { .. }
             | Self::CellTooLong { .. } => "file_size",
-            Self::DuplicateHeader { .. } | Self::NoHeader => "file_header",
+            Self::NoHeader { .. } | Self::NoSuchRow { .. } => "file_header",
             Self::UnclosedQuote { .. } | Self::Broken { .. } | Self::BadDelimiter { .. } => {
                 "file_structure"
             }

@@ -15,7 +15,7 @@ use super::{ReadError, dos};
 /// How much worse than the best a candidate may be (penalty per byte above ASCII) and still count.
 const MARGIN: f64 = 0.15;
 
-/// How much less likely a code page of DOS is from the start; less than the margin, so that it
+/// How much less likely a code page of DOS or of old Macintoshes is from the start; less than the margin, so that it
 /// orders the answers but never answers a question alone.
 const DOS_PENALTY: f64 = 0.1;
 
@@ -29,6 +29,58 @@ const MAX_WORD_BYTES: usize = 64;
 /// Accented letters that are frequent in the languages of Western Europe, and of Central Europe.
 const WESTERN: &str = "äöüßéèêëàâçîïôûùåæøœñáíóúãìòÄÖÜÉÈÀÇÅÆØÑÁÍÓÚÊÔÎ";
 const CENTRAL: &str = "ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűôľăâîşţșțđĄĆĘŁŃÓŚŹŻÁČĎÉÍŇŘŠŤÚÝŽÄÖÜŐŰĐĽŞŢ";
+
+/// How much less likely a reading is for each language that its letters need beyond one, as most
+/// files are of one country.
+const LANGUAGE_PENALTY: f64 = 0.2;
+
+/// Most languages that a reading is told apart by.
+const MAX_LANGUAGES: usize = 3;
+
+/// The letters that languages have beyond ASCII.
+const LANGUAGES: [&str; 13] = [
+    "äöüß",
+    "àâçéèêëîïôùûüÿœæ",
+    "áéíñóúü",
+    "áàâãçéêíóôõú",
+    "àèéìòù",
+    "åäö",
+    "æøå",
+    "ąćęłńóśźż",
+    "áčďéěíňóřšťúůýž",
+    "áäčďéíĺľňóôŕšťúýž",
+    "áéíóöőúüű",
+    "ăâîşţșț",
+    "čćđšž",
+];
+
+/// How many languages it takes to have all the letters of the words, 1 to [`MAX_LANGUAGES`].
+fn languages(words: &[String]) -> usize {
+    let mut letters: Vec<char> = words
+        .iter()
+        .flat_map(|word| word.chars())
+        .filter(|c| !c.is_ascii() && c.is_alphabetic())
+        .flat_map(char::to_lowercase)
+        .collect();
+    letters.sort_unstable();
+    letters.dedup();
+    for count in 1..MAX_LANGUAGES {
+        // The language that has most of what is left, again and again.
+        let mut left = letters.clone();
+        for _ in 0..count {
+            let best = LANGUAGES
+                .iter()
+                .max_by_key(|alphabet| left.iter().filter(|c| alphabet.contains(**c)).count())
+                .copied()
+                .unwrap_or_default();
+            left.retain(|c| !best.contains(*c));
+        }
+        if left.is_empty() {
+            return count;
+        }
+    }
+    MAX_LANGUAGES
+}
 
 /// What was seen of the bytes above ASCII.
 pub(super) struct Evidence {
@@ -128,6 +180,7 @@ fn candidates(guess: &'static encoding_rs::Encoding) -> Vec<TextEncoding> {
         encoding_rs::WINDOWS_1250,
         encoding_rs::ISO_8859_2,
         encoding_rs::WINDOWS_1251,
+        encoding_rs::MACINTOSH,
     ]
     .into_iter()
     .map(TextEncoding::Web)
@@ -151,7 +204,11 @@ impl Reading {
     fn new(encoding: TextEncoding, words: &[Vec<u8>]) -> Self {
         let words: Vec<String> = words.iter().map(|w| encoding.decode_lossy(w)).collect();
         let common = match encoding {
-            TextEncoding::Web(e) if e == encoding_rs::WINDOWS_1252 => WESTERN,
+            TextEncoding::Web(e)
+                if e == encoding_rs::WINDOWS_1252 || e == encoding_rs::MACINTOSH =>
+            {
+                WESTERN
+            }
             TextEncoding::Dos(page) if page.name != dos::CP852.name => WESTERN,
             TextEncoding::Web(e)
                 if e == encoding_rs::WINDOWS_1250 || e == encoding_rs::ISO_8859_2 =>
@@ -163,6 +220,7 @@ impl Reading {
         };
         let from_start = match encoding {
             TextEncoding::Dos(_) => DOS_PENALTY,
+            TextEncoding::Web(e) if e == encoding_rs::MACINTOSH => DOS_PENALTY,
             TextEncoding::Web(_) => 0.0,
         };
         let (mut penalty, mut letters) = (0.0, 0_u32);
@@ -176,10 +234,16 @@ impl Reading {
                 }
             }
         }
+        let latin = words
+            .iter()
+            .all(|word| word.chars().all(|c| (c as u32) < 0x370));
+        let more = if latin { languages(&words) - 1 } else { 0 };
         Self {
             encoding,
             words,
-            penalty: penalty / f64::from(letters.max(1)) + from_start,
+            penalty: penalty / f64::from(letters.max(1))
+                + from_start
+                + LANGUAGE_PENALTY * more as f64,
         }
     }
 }

@@ -66,4 +66,6 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// What separates the cells of text; without it the content decides.
     pub delimiter: Option<char>,
+    /// The row that names the columns, 0 for none; without it the content decides.
+    pub header_row: Option<u32>,
 }

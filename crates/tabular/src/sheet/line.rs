@@ -54,7 +54,7 @@ impl Line {
         value: &DataRef<'_>,
         limits: &Limits,
     ) -> Result<(), ReadError> {
-        if matches!(value, DataRef::Empty | DataRef::Error(_)) || column < self.ends.len() {
+        if matches!(value, DataRef::Empty) || column < self.ends.len() {
             return Ok(());
         }
         if column >= limits.max_columns {
@@ -69,6 +69,16 @@ impl Line {
         let native = render(value, &mut self.text);
         self.end_cell(native);
         Ok(())
+    }
+
+    /// A row of text.
+    pub(super) fn of_text<'t>(cells: impl Iterator<Item = &'t str>) -> Self {
+        let mut line = Self::default();
+        for cell in cells {
+            line.text.push_str(cell);
+            line.end_cell(Native::Text);
+        }
+        line
     }
 
     /// Filled cells, and whether all of them are text.
@@ -111,7 +121,12 @@ fn render(value: &DataRef<'_>, text: &mut String) -> Native {
             text.push_str(found);
             return Native::Text;
         }
-        DataRef::Error(_) | DataRef::Empty => return Native::Text,
+        // A word for nothing, which shows in reports what stands in the cell.
+        DataRef::Error(error) => {
+            text.push_str(&error.to_string());
+            return Native::Text;
+        }
+        DataRef::Empty => return Native::Text,
     }
     Native::Numbers
 }

@@ -4,14 +4,18 @@
 //! archive and encoding are found from the content.
 
 mod archive;
+mod aside;
 mod column;
 mod decode;
 mod dos;
 mod error;
 mod evidence;
+mod layout;
 mod limits;
 mod line;
+mod mixed;
 mod origin;
+mod pages;
 mod parquet;
 mod read;
 mod records;
@@ -31,12 +35,59 @@ pub use read::read;
 /// A row that has more or fewer cells than the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnevenRow {
-    /// Row in the file, the header being row 1.
+    /// Row in the file, as a spreadsheet numbers it.
     pub row: u32,
     /// Cells in the header.
     pub expected: usize,
     /// Cells in the row.
     pub found: usize,
+}
+
+/// Why a row of a file is none of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LeftOutKind {
+    /// It stands above the header: a title, a note, the criteria of a report.
+    AboveHeader,
+    /// It says the names of the columns once more.
+    HeaderAgain,
+    /// It adds up the rows above.
+    Sum,
+    /// It stands below the table: a note, a copyright.
+    BelowTable,
+}
+
+impl LeftOutKind {
+    /// `above_header`, `header_again`, `sum` or `below_table`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AboveHeader => "above_header",
+            Self::HeaderAgain => "header_again",
+            Self::Sum => "sum",
+            Self::BelowTable => "below_table",
+        }
+    }
+}
+
+/// A row that is none of the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Row in the file.
+    pub row: u32,
+    /// Why.
+    pub kind: LeftOutKind,
+    /// Its filled cells, at most 120 characters of them.
+    pub text: String,
+}
+
+/// A column whose name an earlier one has too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenamedHeader {
+    /// Its place, counted from 1.
+    pub column: usize,
+    /// The name as it stands.
+    pub header: String,
+    /// The name that it goes by.
+    pub name: String,
 }
 
 /// What a file itself says of a column's values, besides their text.
@@ -45,11 +96,12 @@ pub enum Native {
     /// Nothing: the values are text, whatever they look like.
     #[default]
     Text,
-    /// Every filled cell is a number, written with a decimal point and without groups.
+    /// Every filled cell is a number, written with a decimal point and without groups; words for
+    /// nothing may stand between them.
     Numbers,
-    /// Every filled cell is a date, written as `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SS`.
+    /// Likewise dates, written as `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SS`.
     Dates,
-    /// Every filled cell is `true` or `false`.
+    /// Likewise `true` or `false`.
     Booleans,
 }
 
@@ -102,14 +154,21 @@ pub struct Sheet {
     pub headers: Vec<String>,
     /// The columns, as many as headers.
     pub columns: Vec<Column>,
-    /// Row in the file of each data row, ascending; the header is row 1 and empty lines count.
+    /// Row in the file of each data row, ascending, as a spreadsheet numbers them: empty lines count,
+    /// and so does what stands above the header.
     pub row_numbers: Vec<u32>,
     /// What it was read from.
     pub origin: Origin,
     /// Rows with too few or too many cells, ascending; missing cells are empty, surplus ones dropped.
     pub uneven: Vec<UnevenRow>,
-    /// Rows without any value; they are left out.
+    /// Rows without any value, lines drawn with dashes among them; they are left out.
     pub empty_rows: u32,
+    /// Rows that are none of the data, those above the header first; at most 120 of them.
+    pub left_out: Vec<LeftOut>,
+    /// Such rows below the header, all of them.
+    pub left_out_rows: u32,
+    /// Columns whose name an earlier column has too.
+    pub renamed: Vec<RenamedHeader>,
 }
 
 impl Sheet {

@@ -9,16 +9,19 @@ pub enum FileFormat {
     Text,
     /// Excel workbook since 2007.
     Xlsx,
+    /// Excel workbook before 2007.
+    Xls,
     /// Apache Parquet.
     Parquet,
 }
 
 impl FileFormat {
-    /// `text`, `xlsx` or `parquet`.
+    /// `text`, `xlsx`, `xls` or `parquet`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Xlsx => "xlsx",
+            Self::Xls => "xls",
             Self::Parquet => "parquet",
         }
     }
@@ -75,6 +78,8 @@ pub struct Origin {
     pub sheets: Vec<SheetInfo>,
     /// Filled rows above the header that were skipped.
     pub skipped_rows: u32,
+    /// Row in the file that names the columns; 0 where none does.
+    pub header_row: u32,
 }
 
 impl Origin {
@@ -89,6 +94,7 @@ impl Origin {
             sheet: String::new(),
             sheets: Vec::new(),
             skipped_rows: 0,
+            header_row: 1,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Deliberately without nested columns, and without the packings that need C or much code; what is
 //! not read is said.
 
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::parquet::basic::{Compression, LogicalType, Repetition, TimeUnit};
@@ -11,23 +12,29 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::Field;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta};
+use flate2::read::MultiGzDecoder;
 
 use super::archive::Content;
 use super::line::{Line, push_number};
+use super::pages::{self, Page};
 use super::table::{Cells, Table};
 use super::{FileFormat, Limits, Native, Origin, ReadError, ReadOptions, Sheet, Source};
+
+/// Rows that are unpacked at once where texts are written by what they have in common: each may be
+/// as long as its page.
+const PREFIXED_BATCH: usize = 16;
+
+/// What such rows may take whatever the limits say, in bytes.
+const PREFIXED_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Reads a Parquet file.
 pub(super) fn read(source: &dyn Source, options: &ReadOptions) -> Result<Sheet, ReadError> {
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(
-        &mut Content::plain(source, &options.limits).open()?,
-        &mut bytes,
-    )?;
+    Content::plain(source, &options.limits)
+        .open()?
+        .read_to_end(&mut bytes)?;
     // The parquet crate panics on some damaged pages (an index beyond a dictionary, for example)
-    // instead of returning an error; nothing of it outlives the call. This catches panics only: an
-    // allocation that fails ends the program, and the size in a page's own header is not checked
-    // here before the crate believes it.
+    // instead of returning an error; nothing of it outlives the call.
     catch_unwind(AssertUnwindSafe(|| read_bytes(bytes, &options.limits)))
         .unwrap_or_else(|_| Err(damaged(&"its pages contradict each other")))
 }
@@ -48,8 +55,10 @@ fn unsupported(what: String) -> ReadError {
 
 fn read_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Sheet, ReadError> {
     let packed = bytes.len() as u64;
-    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(|e| damaged(&e))?;
+    let bytes = Bytes::from(bytes);
+    let reader = SerializedFileReader::new(bytes.clone()).map_err(|e| damaged(&e))?;
     check(reader.metadata(), limits, packed)?;
+    let is_prefixed = check_pages(reader.metadata(), &bytes, limits)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let names: Vec<&str> = schema
         .columns()
@@ -75,7 +84,10 @@ fn read_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Sheet, ReadError> {
     };
     let mut table = Table::new(1, header, limits)?;
     let mut line = Line::default();
-    let rows = reader.get_row_iter(None).map_err(|e| damaged(&e))?;
+    let mut rows = reader.get_row_iter(None).map_err(|e| damaged(&e))?;
+    if is_prefixed {
+        rows = rows.with_batch_size(PREFIXED_BATCH);
+    }
     for (number, row) in (2_u32..).zip(rows) {
         let row = row.map_err(|e| damaged(&e))?;
         line.clear();
@@ -85,7 +97,7 @@ fn read_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Sheet, ReadError> {
         }
         table.push(number, line.cells(), line.natives())?;
     }
-    table.finish(Origin::of(FileFormat::Parquet))
+    table.finish(Origin::of(FileFormat::Parquet), Vec::new())
 }
 
 /// What the file says of itself must hold the limits before anything is unpacked.
@@ -129,6 +141,53 @@ fn check(metadata: &ParquetMetaData, limits: &Limits, packed: u64) -> Result<(),
         return Err(ReadError::TooLargeExpanded { limit });
     }
     Ok(())
+}
+
+/// What the pages say that they unpack to must hold the limits too, as memory is set aside by it;
+/// answers whether any holds texts by what they have in common.
+fn check_pages(
+    metadata: &ParquetMetaData,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<bool, ReadError> {
+    let limit = limits.expanded_bytes(bytes.len() as u64);
+    let too_large = || ReadError::TooLargeExpanded { limit };
+    let (mut expanded, mut is_prefixed) = (0_u64, false);
+    for chunk in metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns())
+    {
+        let start = chunk.dictionary_page_offset();
+        let start = start.unwrap_or_else(|| chunk.data_page_offset());
+        let range = usize::try_from(start)
+            .ok()
+            .zip(usize::try_from(chunk.compressed_size()).ok())
+            .and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
+        // Snappy unpacks into as many bytes as the page says, gzip into as many as come.
+        let check = |page: Page<'_>| match chunk.compression() {
+            Compression::GZIP(_) => unpacks_as_said(page),
+            _ => true,
+        };
+        let pages = range.and_then(|range| pages::sizes(range, check));
+        let pages = pages.ok_or_else(|| damaged(&"its pages contradict its columns"))?;
+        expanded = expanded.saturating_add(pages.total);
+        is_prefixed |= pages.prefixed;
+        let copies = pages.largest.saturating_mul(PREFIXED_BATCH as u64);
+        if expanded > limit || (pages.prefixed && copies > limit.max(PREFIXED_FREE_BYTES)) {
+            return Err(too_large());
+        }
+    }
+    Ok(is_prefixed)
+}
+
+/// Whether a page packed by gzip unpacks to no more than it says; what is broken is told later.
+fn unpacks_as_said(page: Page<'_>) -> bool {
+    let packed = page.content.get(page.bare..).unwrap_or_default();
+    let said = page.unpacked.saturating_sub(page.bare as u64);
+    let unpacked = MultiGzDecoder::new(packed).take(said.saturating_add(1));
+    // A page that is not packed at all is no archive, and costs nothing.
+    io::copy(&mut { unpacked }, &mut io::sink()).map_or(true, |bytes| bytes <= said)
 }
 
 fn is_nanos(logical: Option<&LogicalType>) -> bool {
@@ -202,4 +261,25 @@ fn push_moment(moment: Option<NaiveDateTime>, text: &mut String) -> Native {
         text.push_str(&moment.format(form).to_string());
     }
     Native::Dates
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn pages_that_unpack_to_more_than_they_say_are_seen() {
+        let mut packer = flate2::write::GzEncoder::new(vec![7; 3], flate2::Compression::best());
+        packer.write_all(&[0; 100_000]).expect("memory takes it");
+        let content = packer.finish().expect("memory takes it");
+        let page = |unpacked| Page {
+            unpacked,
+            bare: 3,
+            content: &content,
+        };
+        assert!(unpacks_as_said(page(100_003)));
+        assert!(!unpacks_as_said(page(100_002)) && !unpacks_as_said(page(0)));
+    }
 }

@@ -8,12 +8,12 @@ use crate::errors_file::{is_report_column, unescape};
 
 use super::archive::{self, Content};
 use super::decode::{Decoding, TextEncoding};
+use super::layout::Intake;
 use super::records::Records;
 use super::sniff::{self, Kind};
-use super::table::Table;
-use super::{
-    FileFormat, Limits, Origin, ReadError, ReadOptions, Sheet, Source, parquet, survey, workbook,
-};
+use super::survey::Survey;
+use super::workbook::{xls, xlsx};
+use super::{FileFormat, Limits, Origin, ReadError, ReadOptions, Sheet, Source, parquet, survey};
 
 /// First bytes that decide the kind of a content.
 const START_BYTES: u64 = 512;
@@ -73,17 +73,14 @@ fn read_as_it_stands(source: &dyn Source, options: &ReadOptions) -> Result<Sheet
         Kind::Gzip => read_packed(&Content::gzip(source, limits), options),
         Kind::Zip => {
             let mut archive = archive::open_zip(source, limits)?;
-            if workbook::is_workbook(&archive)? {
-                workbook::check_size(&mut archive, limits, source.size_bytes())?;
-                return workbook::read(archive.into_inner(), options);
+            if xlsx::is_workbook(&archive)? {
+                xlsx::check_size(&mut archive, limits, source.size_bytes())?;
+                return xlsx::read(archive.into_inner(), options);
             }
             read_packed(&Content::zip(source, limits, &mut archive)?, options)
         }
         Kind::Parquet => parquet::read(source, options),
-        Kind::Compound => Err(ReadError::Unsupported {
-            what: "this is an old Excel workbook (XLS), another old document, or a workbook protected by a password, none of which is read".to_owned(),
-            advice: "open it, and save it as an Excel workbook (XLSX) without a password or as CSV (UTF-8)",
-        }),
+        Kind::Compound => xls::read(source, options),
     }
 }
 
@@ -113,43 +110,34 @@ fn read_text(content: &Content<'_>, options: &ReadOptions) -> Result<Sheet, Read
         ..Origin::of(FileFormat::Text)
     };
     let reader = content.open()?;
-    if survey.encoding == TextEncoding::Web(encoding_rs::UTF_8) {
+    if survey.encoding == TextEncoding::Web(encoding_rs::UTF_8) && survey.broken == 0 {
         // Checked in the first pass, so only the byte order mark is in the way.
         let reader = WithoutMark::new(reader)?;
-        read_records(reader, survey.delimiter, origin, &options.limits)
+        read_records(reader, &survey, origin, &options.limits)
     } else {
-        let reader = Decoding::new(reader, survey.encoding);
-        read_records(reader, survey.delimiter, origin, &options.limits)
+        let mut reader = Decoding::new(reader, survey.encoding);
+        if survey.broken > 0 {
+            reader = reader.replacing_what_is_broken();
+        }
+        read_records(reader, &survey, origin, &options.limits)
     }
 }
 
 fn read_records(
     reader: impl Read,
-    delimiter: u8,
+    survey: &Survey,
     origin: Origin,
     limits: &Limits,
 ) -> Result<Sheet, ReadError> {
-    let mut records = Records::new(reader, delimiter, limits);
-    let header = records.next_row()?.ok_or(ReadError::Empty)?;
-    let mut table = match Table::new(header.number, header.cells, limits) {
-        Err(ReadError::NoHeader) => return Err(without_header(&mut records)),
-        table => table?,
-    };
+    let mut records = Records::new(reader, survey.delimiter, limits);
+    if survey.states_delimiter {
+        records.skip_line()?;
+    }
+    let mut intake = Intake::new(survey.layout, limits, false);
     while let Some(row) = records.next_row()? {
-        table.push(row.number, row.cells, &[])?;
+        intake.push(row.number, row.cells, &[])?;
     }
-    table.finish(origin)
-}
-
-/// Why there is no header: because there is nothing at all, or because its row is blank.
-fn without_header(records: &mut Records<impl Read>) -> ReadError {
-    loop {
-        match records.next_row() {
-            Ok(Some(row)) if row.cells.are_blank() => {}
-            Ok(None) => return ReadError::Empty,
-            _ => return ReadError::NoHeader,
-        }
-    }
+    intake.finish(origin)
 }
 
 /// A stream of UTF-8 without its byte order mark.

@@ -26,7 +26,7 @@ const MAX_RECORD_CELLS: usize = 1024 * 1024;
 /// A row with its number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
-    /// Row in the file, the header being row 1.
+    /// Row in the file, the first being row 1.
     pub(super) number: u32,
     pub(super) cells: Cells<'a>,
 }
@@ -73,9 +73,7 @@ impl<R: Read> Records<R> {
     /// The next record; `None` after the last.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         let empty_lines = self.skip_empty_lines()?;
-        // The header is row 1 even where empty lines precede it.
-        let skipped = if self.number == 0 { 0 } else { empty_lines };
-        let number = self.number.saturating_add(skipped).saturating_add(1);
+        let number = self.number.saturating_add(empty_lines).saturating_add(1);
         let Some((text_len, cells)) = self.parse(number)? else {
             return Err(ReadError::UnclosedQuote { row: self.number });
         };
@@ -95,6 +93,28 @@ impl<R: Read> Records<R> {
                 ends: self.ends.get(..cells).unwrap_or_default(),
             },
         }))
+    }
+
+    /// Skips the first line, which is none of the rows.
+    pub(super) fn skip_line(&mut self) -> Result<(), ReadError> {
+        while self.at < self.filled || self.fill()? {
+            let byte = self.block[self.at];
+            if matches!(byte, b'\n' | b'\r') {
+                self.before = byte;
+                self.at += 1;
+                // Both bytes of a line end on Windows.
+                if byte == b'\r'
+                    && (self.at < self.filled || self.fill()?)
+                    && self.block[self.at] == b'\n'
+                {
+                    self.before = b'\n';
+                    self.at += 1;
+                }
+                return Ok(());
+            }
+            self.at += 1;
+        }
+        Ok(())
     }
 
     /// Skips and counts the empty lines before a record, which the parser would skip silently.

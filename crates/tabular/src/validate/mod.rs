@@ -12,6 +12,7 @@ mod course;
 mod doubles;
 mod fix;
 mod leak;
+mod left_out;
 mod months;
 mod outcomes;
 mod rows;
@@ -146,7 +147,8 @@ pub(crate) fn reading(
 /// `date_not_future`, `date_not_old`, `revision_number`, `quote_id_unique`. Rules that warn:
 /// `outcome_open`, `number_format` and `date_order` (other columns), `price_positive` (zero, where
 /// zeros are values of the column, see [`MANY_ZEROS`]), `quote_id_shared`, `cell_unreadable`,
-/// `cell_damaged`, `valid_until_order`, `row_repeated`, `leak_suspected`, `leak_possible`.
+/// `cell_damaged`, `valid_until_order`, `row_repeated`, `row_left_out`, `header_renamed`,
+/// `leak_suspected`, `leak_possible`.
 pub fn validate(
     sheet: &Sheet,
     mapping: &Mapping,
@@ -160,6 +162,7 @@ pub fn validate(
         rules: *rules,
     };
     let mut problems = Collector::new(sheet, rules.leave_bad_rows_aside);
+    left_out::check(sheet, &mut problems);
     rows::check_shape(&context, &mut problems);
     rows::check_characters(&context, &mut problems);
     columns::check_readings(&context, &mut problems);

@@ -234,7 +234,7 @@ fn missing_fields_come_with_candidates() {
     let text = text
         .replace("won", "x")
         .replace("lost", "y")
-        .replace("2023-", "3000-");
+        .replace("2023-", "0300-");
     let sheet = sheet(&text);
     let problems = try_map(&sheet, &profile(&sheet), &[], &[]).unwrap_err();
     let rules: Vec<_> = problems.iter().map(|p| p.rule).collect();

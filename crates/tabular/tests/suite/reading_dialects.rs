@@ -29,7 +29,7 @@ const CP850: [(char, u8); 17] = [
     ('Ü', 0x9A),
 ];
 
-fn encode(text: &str, encoding: &str) -> Vec<u8> {
+pub fn encode(text: &str, encoding: &str) -> Vec<u8> {
     let wide = |swap: bool| {
         let mark = std::iter::once(0xFEFF);
         let order = |unit: u16| {

@@ -111,6 +111,7 @@ fn workbook() -> Vec<u8> {
     let notes = book.add_worksheet();
     notes.set_name("Notes").unwrap();
     notes.write(0, 0, "Read me").unwrap();
+    notes.write(1, 0, "and this").unwrap();
     let quotes = book.add_worksheet();
     quotes.set_name("Quotes").unwrap();
     quotes.write(0, 0, "Quotes of 2024").unwrap();

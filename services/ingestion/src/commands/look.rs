@@ -17,7 +17,7 @@ use platform::{
     keys::KeyRing,
 };
 use proto::common::BlobRef;
-use tabular::{Problem, ReadError, ReadOptions, Sheet, Source, Stated};
+use tabular::{ReadError, ReadOptions, Sheet, Source, Stated};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ use crate::{
     Error,
     domain::{
         content::{FileContent, Rows as _},
-        inspect::{self, Inspection},
+        inspect::{self, Inspection, Unreadable},
         meaning::storable,
         plan::{self, Known, Plan, Version},
         reading::{Blank, Reading},
@@ -112,10 +112,13 @@ pub fn limits(uploads: &UploadLimits) -> tabular::Limits {
 
 impl Eyes<'_> {
     /// Looks at a file; answers the problem that stops its reading altogether where there is one.
-    pub async fn look(&self, glance: &Glance) -> Result<std::result::Result<Inspection, Problem>> {
+    pub async fn look(
+        &self,
+        glance: &Glance,
+    ) -> Result<std::result::Result<Inspection, Unreadable>> {
         let sheet = match self.read(glance).await? {
             Ok(sheet) => sheet,
-            Err(problem) => return Ok(Err(problem)),
+            Err(found) => return Ok(Err(found)),
         };
         let stated = self.stated(glance, &sheet).await?;
         let sheet = self.fill_blanks(glance, sheet, &stated).await?;
@@ -136,7 +139,7 @@ impl Eyes<'_> {
         Ok(joins)
     }
 
-    async fn read(&self, glance: &Glance) -> Result<std::result::Result<Sheet, Problem>> {
+    async fn read(&self, glance: &Glance) -> Result<std::result::Result<Sheet, Unreadable>> {
         let failure = Arc::default();
         let file = File {
             blob: self.blobs.blocking(glance.tenant, &glance.blob).await?,
@@ -147,6 +150,7 @@ impl Eyes<'_> {
             limits: self.limits,
             sheet: word(&glance.reading.sheet),
             encoding: word(&glance.reading.encoding),
+            header_row: glance.reading.header_row,
             ..ReadOptions::default()
         };
         let read = spawn_blocking(move || tabular::read(&file, &options));
@@ -190,15 +194,15 @@ impl Eyes<'_> {
         }
         let stated = stated.clone();
         let search = move || {
-            let found = inspect::map(&sheet, &stated).1;
-            let blanks = found.map(|mapping| (inspect::blanks(&sheet, &mapping), mapping));
-            (sheet, blanks)
+            let (_, mapping, missing) = inspect::map(&sheet, &stated);
+            // What cannot be mapped is refused by the inspection, with sentences.
+            let blanks = match missing.as_slice() {
+                [] => inspect::blanks(&sheet, &mapping),
+                _ => Vec::new(),
+            };
+            (sheet, blanks, mapping)
         };
-        let (mut sheet, found) = spawn_blocking(search).await.map_err(broken)?;
-        // What cannot be mapped is refused by the inspection, with sentences.
-        let Ok((blanks, mapping)) = found else {
-            return Ok(sheet);
-        };
+        let (mut sheet, blanks, mapping) = spawn_blocking(search).await.map_err(broken)?;
         let mut tx = self.database.begin(glance.tenant).await?;
         let key = self.keys.data_key(glance.tenant).await?;
         let mut cells = Vec::new();

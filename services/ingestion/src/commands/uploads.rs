@@ -16,7 +16,13 @@ use super::{
 };
 use crate::{
     Error,
-    domain::{inspect::Inspection, meaning, plan::Effect, reading::Reading, report},
+    domain::{
+        inspect::{Inspection, Unreadable},
+        meaning,
+        plan::Effect,
+        reading::Reading,
+        report,
+    },
     store,
 };
 
@@ -80,8 +86,8 @@ impl Commands {
         let looked = self.look(caller, upload, today).await?;
         let inspection = match looked {
             Ok(inspection) => inspection,
-            Err(problem) => {
-                let report = report::of_unreadable(&problem);
+            Err(found) => {
+                let report = report::of_unreadable(&found);
                 return Err(self.reject(context, caller, upload, &report).await?);
             }
         };
@@ -116,7 +122,7 @@ impl Commands {
                 drop_elsewhere(inspection);
                 told
             }
-            Err(problem) => report::of_unreadable(&problem),
+            Err(found) => report::of_unreadable(&found),
         };
         self.note_look(context, caller, &upload).await?;
         Ok(told)
@@ -135,7 +141,7 @@ impl Commands {
         caller: &Caller,
         upload: &Upload,
         today: NaiveDate,
-    ) -> Result<std::result::Result<Inspection, Problem>> {
+    ) -> Result<std::result::Result<Inspection, Unreadable>> {
         let glance = Glance {
             tenant: caller.tenant_id,
             blob: upload.blob.clone(),
@@ -285,12 +291,8 @@ impl Commands {
         let today = self.clock.now().date_naive();
         let previewed = match self.look(caller, &upload, today).await? {
             Ok(inspection) => self.preview(caller, &upload, inspection).await?,
-            Err(problem) => Previewed {
-                preview: Preview {
-                    problems: report::problems(&[problem]),
-                    tier: proto::ingestion::Tier::Refused as i32,
-                    ..Preview::default()
-                },
+            Err(found) => Previewed {
+                preview: report::preview_of_unreadable(&found),
                 errors: None,
             },
         };
@@ -313,10 +315,8 @@ impl Commands {
         let (mut preview, errors, inspection) = worked
             .await
             .map_err(|error| Error::Broken(error.to_string()))?;
-        let refused = inspection
-            .found
-            .as_ref()
-            .map_or(0, |found| found.validated.report.bad_rows);
+        let is_understood = inspection.missing.is_empty();
+        let refused = inspection.validated.report.bad_rows;
         let mut effect = Effect::default();
         if let Some((content, _)) = inspection.into_content() {
             let mut tx = self.database.begin(caller.tenant_id).await?;
@@ -328,7 +328,7 @@ impl Commands {
             effect = planned.0.effect;
             spawn_blocking(move || drop(planned));
         }
-        effect.refused = refused;
+        effect.refused = if is_understood { refused } else { 0 };
         preview.effect = Some(report::effect_message(&effect));
         preview
             .warnings
@@ -343,10 +343,10 @@ impl Commands {
 
 /// The errors file; `None` where none is wanted, or nothing is known of single rows.
 fn errors(inspection: &Inspection, format: ErrorsFormat) -> Result<Option<Vec<u8>>> {
-    let Ok(found) = &inspection.found else {
+    let (sheet, bad_rows) = (&inspection.sheet, &inspection.validated.bad_rows);
+    if !inspection.missing.is_empty() || bad_rows.total() == 0 {
         return Ok(None);
-    };
-    let (sheet, bad_rows) = (&inspection.sheet, &found.validated.bad_rows);
+    }
     let unwritable = |error: errors_file::WriteError| Error::Broken(error.to_string());
     match format {
         ErrorsFormat::Unspecified => Ok(None),
@@ -363,13 +363,13 @@ fn errors(inspection: &Inspection, format: ErrorsFormat) -> Result<Option<Vec<u8
 
 /// How the file was read in the end, so that it is read alike again.
 fn settled(upload: &Upload, inspection: &Inspection) -> Reading {
-    let mut settled = match &inspection.found {
-        Ok(found) => upload.reading.settled(&found.mapping, &inspection.profiles),
-        Err(_) => upload.reading.clone(),
-    };
+    let mut settled = upload
+        .reading
+        .settled(&inspection.mapping, &inspection.profiles);
     let origin = &inspection.sheet.origin;
     settled.sheet.clone_from(&origin.sheet);
     settled.encoding.clone_from(&origin.encoding);
+    settled.header_row = Some(origin.header_row);
     settled
 }
 

@@ -15,38 +15,75 @@ pub struct Inspection {
     pub sheet: Sheet,
     /// What the columns hold.
     pub profiles: Vec<Profile>,
-    /// What they stand for and which rows can be used; or why that cannot be told.
-    pub found: Result<Found, Vec<Problem>>,
-}
-
-/// What the columns of a file stand for, and which of its rows can be used.
-#[derive(Debug)]
-pub struct Found {
-    /// What every column stands for.
+    /// What every column stands for, as far as that is known.
     pub mapping: Mapping,
+    /// What has to be stated before the columns are understood; nothing else is judged then.
+    pub missing: Vec<Problem>,
     /// Which rows can be used.
     pub validated: Validated,
     /// What only the caller can answer.
     pub questions: Vec<Question>,
 }
 
+/// Why a file cannot be read at all.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The question that would solve it.
+    pub question: Option<Question>,
+}
+
 /// A problem that stops the reading of a file altogether.
 #[must_use]
-pub fn unreadable(error: &ReadError) -> Problem {
+pub fn unreadable(error: &ReadError) -> Unreadable {
     // The errors of reading say what is wrong and, behind a colon, what to do.
     let text = error.to_string();
     let (message, suggestion) = text.split_once(": ").unwrap_or((&text, ""));
-    Problem::error(error.rule(), message.to_owned(), suggestion.to_owned())
+    let problem = Problem::error(error.rule(), message.to_owned(), suggestion.to_owned());
+    let question = question(error).map(|(text, answers)| Question {
+        column: String::new(),
+        rule: error.rule(),
+        text,
+        answers,
+    });
+    Unreadable { problem, question }
 }
 
-/// Finds out what the columns stand for, as far as that can be told.
-///
-/// # Errors
-/// What has to be stated before.
-pub fn map(sheet: &Sheet, stated: &Stated) -> (Vec<Profile>, Result<Mapping, Vec<Problem>>) {
+/// What can be answered, with the answers.
+fn question(error: &ReadError) -> Option<(String, Vec<String>)> {
+    match error {
+        ReadError::AmbiguousEncoding { candidates } => {
+            let answer = |candidate: &tabular::EncodingCandidate| {
+                format!(
+                    "--encoding {} (\"{}\")",
+                    candidate.encoding, candidate.example
+                )
+            };
+            let text = "The letters of the file can be read in several ways: which is right?";
+            Some((text.to_owned(), candidates.iter().map(answer).collect()))
+        }
+        ReadError::NoHeader { row, cells } => Some((
+            format!(
+                "Row {row} holds values ({}): which row names the columns?",
+                cells.join(", ")
+            ),
+            vec![
+                "--header-row 0 (none: the columns are called column 1, column 2 and so on)"
+                    .to_owned(),
+                format!("--header-row {row} (these are names)"),
+            ],
+        )),
+        _ => None,
+    }
+}
+
+/// Finds out what the columns stand for, as far as that can be told, and what has to be stated.
+#[must_use]
+pub fn map(sheet: &Sheet, stated: &Stated) -> (Vec<Profile>, Mapping, Vec<Problem>) {
     let profiles = tabular::profile_stated(sheet, &stated.formats);
-    let mapping = tabular::map(sheet, &profiles, stated);
-    (profiles, mapping)
+    let (mapping, missing) = tabular::suggest(sheet, &profiles, stated);
+    (profiles, mapping, missing)
 }
 
 /// Looks at every cell. Takes seconds for large files: run it off the async threads.
@@ -58,22 +95,23 @@ pub fn inspect(
     joins_history: bool,
     today: NaiveDate,
 ) -> Inspection {
-    let (profiles, mapping) = map(&sheet, stated);
+    let (profiles, mapping, missing) = map(&sheet, stated);
     let rules = Rules {
         today,
         leave_bad_rows_aside: reading.leave_bad_rows_aside,
         allow_any_price: reading.allow_any_price,
         joins_history,
     };
-    let found = mapping.map(|mapping| Found {
-        validated: tabular::validate(&sheet, &mapping, &profiles, &rules),
-        questions: tabular::questions(&mapping, &profiles),
-        mapping,
-    });
+    let validated = tabular::validate(&sheet, &mapping, &profiles, &rules);
+    let mut questions = tabular::missing_questions(&missing, &profiles);
+    questions.extend(tabular::questions(&mapping, &profiles));
     Inspection {
         sheet,
         profiles,
-        found,
+        mapping,
+        missing,
+        validated,
+        questions,
     }
 }
 
@@ -81,20 +119,19 @@ impl Inspection {
     /// Whether the file is accepted.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        let found = self.found.as_ref();
-        found.is_ok_and(|found| found.validated.frame.is_some())
+        self.missing.is_empty() && self.validated.frame.is_some()
     }
 
     /// The rows of an accepted file.
     #[must_use]
     pub fn into_content(self) -> Option<(FileContent, tabular::BadRows)> {
-        let found = self.found.ok()?;
+        let frame = self.validated.frame.filter(|_| self.missing.is_empty())?;
         let content = FileContent {
-            frame: found.validated.frame?,
+            frame,
             sheet: self.sheet,
-            mapping: found.mapping,
+            mapping: self.mapping,
         };
-        Some((content, found.validated.bad_rows))
+        Some((content, self.validated.bad_rows))
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod content;
 pub mod inspect;
 pub mod json;
+pub mod key;
 pub mod meaning;
 pub mod plan;
 pub mod quarantine;

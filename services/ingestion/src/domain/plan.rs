@@ -70,6 +70,8 @@ pub struct Plan {
     pub effect: Effect,
     /// Stored versions that count no more.
     pub replaced: Vec<(Uuid, NaiveDate)>,
+    /// Rows that the dataset has as they stand, with the stored version.
+    pub confirmed: Vec<(usize, Uuid, NaiveDate)>,
 }
 
 impl Plan {
@@ -100,7 +102,7 @@ pub fn plan<'a>(
     let mut best: HashMap<&str, (i64, usize)> = HashMap::new();
     for (row, (quote_ref, revision)) in rows.enumerate() {
         let versions = quote_ref.and_then(|quote_ref| known.get(quote_ref));
-        let action = fate(
+        let (action, confirmed) = fate(
             versions,
             revision,
             mode,
@@ -108,6 +110,8 @@ pub fn plan<'a>(
             &mut plan.effect,
         );
         plan.actions.push(action);
+        let confirmed = confirmed.map(|version| (row, version.id, version.quoted_on));
+        plan.confirmed.extend(confirmed);
         let (Action::Write { .. }, Some(quote_ref)) = (action, quote_ref) else {
             continue;
         };
@@ -136,21 +140,22 @@ pub fn plan<'a>(
     plan
 }
 
-fn fate(
-    versions: Option<&Vec<Version>>,
+/// What becomes of a row, and the stored version that says the same.
+fn fate<'v>(
+    versions: Option<&'v Vec<Version>>,
     revision: i64,
     mode: Mode,
     fingerprint: impl FnOnce() -> Fingerprint,
     effect: &mut Effect,
-) -> Action {
+) -> (Action, Option<&'v Version>) {
     let written = Action::Write { is_current: true };
     let Some(versions) = versions else {
         if mode == Mode::UpdateOnly {
             effect.skipped += 1;
-            return Action::Skip;
+            return (Action::Skip, None);
         }
         effect.created += 1;
-        return written;
+        return (written, None);
     };
     // The latest version of the same revision: the one that counts, or else any.
     let same = versions
@@ -160,14 +165,14 @@ fn fate(
     let says = same.and_then(|version| version.fingerprint.as_deref());
     if says.is_some_and(|says| says == fingerprint()) {
         effect.unchanged += 1;
-        return Action::Unchanged;
+        return (Action::Unchanged, same);
     }
     if mode == Mode::InsertOnly {
         effect.skipped += 1;
-        return Action::Skip;
+        return (Action::Skip, None);
     }
     effect.updated += 1;
-    written
+    (written, None)
 }
 
 #[cfg(test)]
@@ -252,9 +257,12 @@ mod tests {
 
     #[test]
     fn importing_the_same_rows_again_changes_nothing() {
-        let known = Known::from([("a".into(), vec![version(1, 4, false), version(2, 5, true)])]);
+        let (old, new) = (version(1, 4, false), version(2, 5, true));
+        let known = Known::from([("a".into(), vec![old.clone(), new.clone()])]);
         let found = run(&[("a", 1, 4), ("a", 2, 5)], &known, Mode::Upsert);
         assert_eq!(found.actions, [Action::Unchanged; 2]);
         assert_eq!(found.written().count(), 0);
+        let confirmed = [(0, old.id, old.quoted_on), (1, new.id, new.quoted_on)];
+        assert_eq!(found.confirmed, confirmed);
     }
 }

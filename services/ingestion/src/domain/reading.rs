@@ -83,6 +83,9 @@ pub struct Reading {
     /// Encoding of the text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub encoding: String,
+    /// Row of the file that names the columns, 0 for none; found where not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u32>,
     /// Whether rows with errors are left aside.
     #[serde(default)]
     pub leave_bad_rows_aside: bool,
@@ -124,6 +127,7 @@ impl Reading {
                 .collect::<Result<_, _>>()?,
             sheet: header.sheet.clone(),
             encoding: header.encoding.clone(),
+            header_row: header.header_row,
             leave_bad_rows_aside: header.leave_bad_rows_aside,
             allow_any_price: header.allow_any_price,
             mode: match header.mode() {

@@ -7,59 +7,57 @@ use tabular::{
 };
 
 use super::{
-    inspect::{Found, Inspection},
+    inspect::{Inspection, Unreadable},
     meaning::{column_kind, target_field},
     plan::Effect,
 };
 
 /// What is told of a file that cannot be read.
 #[must_use]
-pub fn of_unreadable(problem: &Problem) -> pb::ImportReport {
+pub fn of_unreadable(found: &Unreadable) -> pb::ImportReport {
     pb::ImportReport {
-        problems: problems(std::slice::from_ref(problem)),
+        problems: problems(std::slice::from_ref(&found.problem)),
+        questions: questions(found.question.as_slice()),
         ..pb::ImportReport::default()
     }
 }
 
-/// What is told of an inspected file.
+/// What is told of an inspected file. Where meanings are missing, rows are not judged.
 #[must_use]
 pub fn of(inspection: &Inspection) -> pb::ImportReport {
     let Inspection {
         sheet,
         profiles,
-        found,
+        mapping,
+        missing,
+        validated,
+        questions: asked,
     } = inspection;
+    let told = &validated.report;
     let report = pb::ImportReport {
         row_count: count(sheet.row_count()),
         column_count: count(sheet.headers.len()),
         origin: Some(origin(sheet)),
+        columns: columns(profiles, mapping),
+        questions: questions(asked),
         ..pb::ImportReport::default()
     };
-    match found {
-        Err(found) => pb::ImportReport {
-            columns: profiles
-                .iter()
-                .map(|profile| column(profile, None))
-                .collect(),
-            problems: problems(found),
+    if !missing.is_empty() {
+        return pb::ImportReport {
+            problems: problems(missing),
             ..report
-        },
-        Ok(found) => {
-            let told = &found.validated.report;
-            pb::ImportReport {
-                usable_row_count: told.usable_rows,
-                won_count: told.won,
-                lost_count: told.lost,
-                open_row_count: told.open_rows,
-                refused_row_count: told.bad_rows,
-                columns: columns(profiles, &found.mapping),
-                problems: problems(&told.errors),
-                warnings: problems(&told.warnings),
-                totals: totals(&told.totals),
-                questions: questions(&found.questions),
-                ..report
-            }
-        }
+        };
+    }
+    pb::ImportReport {
+        usable_row_count: told.usable_rows,
+        won_count: told.won,
+        lost_count: told.lost,
+        open_row_count: told.open_rows,
+        refused_row_count: told.bad_rows,
+        problems: problems(&told.errors),
+        warnings: problems(&told.warnings),
+        totals: totals(&told.totals),
+        ..report
     }
 }
 
@@ -84,19 +82,29 @@ pub fn preview(inspection: &Inspection, effect: Effect) -> pb::Preview {
         totals: report.totals,
         ..pb::Preview::default()
     };
-    match &inspection.found {
-        Ok(found) => with_values(preview, inspection, found),
-        Err(_) => preview,
+    with_values(preview, inspection)
+}
+
+/// What is told of a file that cannot be read, as a preview.
+#[must_use]
+pub fn preview_of_unreadable(found: &Unreadable) -> pb::Preview {
+    pb::Preview {
+        problems: problems(std::slice::from_ref(&found.problem)),
+        questions: questions(found.question.as_slice()),
+        tier: pb::Tier::Refused as i32,
+        tier_reason: "the file cannot be read".to_owned(),
+        ..pb::Preview::default()
     }
 }
 
 /// Adds what takes a look at the values.
-fn with_values(mut told: pb::Preview, inspection: &Inspection, found: &Found) -> pb::Preview {
+fn with_values(mut told: pb::Preview, inspection: &Inspection) -> pb::Preview {
+    let mapping = &inspection.mapping;
     let seen = tabular::preview(
         &inspection.sheet,
         &inspection.profiles,
-        &found.mapping,
-        &found.validated,
+        mapping,
+        &inspection.validated,
     );
     for (column, seen) in told.columns.iter_mut().zip(seen.columns) {
         column.mean = seen.mean.unwrap_or_default();
@@ -112,6 +120,12 @@ fn with_values(mut told: pb::Preview, inspection: &Inspection, found: &Found) ->
         column.sparkline = values.map(|value| value.unwrap_or(f64::NAN)).collect();
     }
     told.rows = seen.first_rows.into_iter().map(row_message).collect();
+    told.outcome_words = outcome_words(mapping);
+    if !inspection.missing.is_empty() {
+        told.tier = pb::Tier::Refused as i32;
+        told.tier_reason = "what the columns stand for has to be told first".to_owned();
+        return told;
+    }
     told.periods = seen
         .months
         .iter()
@@ -128,7 +142,6 @@ fn with_values(mut told: pb::Preview, inspection: &Inspection, found: &Found) ->
         Tier::Solid => pb::Tier::Solid,
     } as i32;
     told.tier_reason = seen.claim.reason;
-    told.outcome_words = outcome_words(&found.mapping);
     told
 }
 
@@ -222,22 +235,19 @@ fn columns(profiles: &[Profile], mapping: &Mapping) -> Vec<pb::ColumnReport> {
     profiles
         .iter()
         .zip(&mapping.columns)
-        .map(|(profile, mapped)| column(profile, Some(mapped)))
+        .map(|(profile, mapped)| column(profile, mapped))
         .collect()
 }
 
-/// A column of the report; without a mapping nothing is known of its meaning.
-fn column(profile: &Profile, mapped: Option<&tabular::ColumnMapping>) -> pb::ColumnReport {
-    let field = mapped.map(|mapped| mapped.field);
-    let kind = mapped.map_or(profile.kind, |mapped| mapped.reading(profile).0);
+/// A column of the report.
+fn column(profile: &Profile, mapped: &tabular::ColumnMapping) -> pb::ColumnReport {
+    let kind = mapped.reading(profile).0;
     let rows = profile.filled + profile.missing;
     pb::ColumnReport {
         name: profile.name.clone(),
-        field: field.map_or(pb::TargetField::Unspecified, target_field) as i32,
-        confidence: mapped.map_or(0.0, |mapped| mapped.confidence),
-        reason: mapped
-            .map(|mapped| mapped.reason.clone())
-            .unwrap_or_default(),
+        field: target_field(mapped.field) as i32,
+        confidence: mapped.confidence,
+        reason: mapped.reason.clone(),
         kind: column_kind(kind) as i32,
         missing: profile.missing,
         distinct: profile.distinct,
@@ -263,18 +273,14 @@ fn column(profile: &Profile, mapped: Option<&tabular::ColumnMapping>) -> pb::Col
 }
 
 /// How the cells of a column are read, in words.
-fn format_text(
-    kind: ColumnKind,
-    profile: &Profile,
-    mapped: Option<&tabular::ColumnMapping>,
-) -> String {
+fn format_text(kind: ColumnKind, profile: &Profile, mapped: &tabular::ColumnMapping) -> String {
     match kind {
         ColumnKind::Number if profile.format.decimal_separator() == "," => {
             "decimal comma".to_owned()
         }
         ColumnKind::Number => "decimal point".to_owned(),
         ColumnKind::Date => {
-            let stated = mapped.and_then(|mapped| mapped.date_order);
+            let stated = mapped.date_order;
             let order = stated.or(profile.date_order);
             let order = order.map_or("", tabular::DateOrder::as_str);
             match (stated, profile.date_reason.as_str()) {
@@ -307,6 +313,17 @@ fn origin(sheet: &Sheet) -> pb::FileOrigin {
             .collect(),
         skipped_rows: origin.skipped_rows,
         empty_rows: sheet.empty_rows,
+        header_row: origin.header_row,
+        left_out: sheet
+            .left_out
+            .iter()
+            .map(|row| pb::LeftOutRow {
+                row: row.row,
+                kind: row.kind.as_str().to_owned(),
+                text: row.text.clone(),
+            })
+            .collect(),
+        left_out_rows: sheet.left_out_rows,
     }
 }
 

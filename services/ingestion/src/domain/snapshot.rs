@@ -15,7 +15,7 @@ use tabular::{
     frame::MISSING_CODE,
 };
 
-use super::{content::Rows, date_of, meaning};
+use super::{content::Rows, date_of, key, meaning};
 
 /// Number of `columns` in a snapshot.
 const COLUMNS_TAG: u32 = 5;
@@ -39,9 +39,9 @@ const REFERENCES: [DerivedFeature; 2] = [
     DerivedFeature::ProductUsualPrice,
 ];
 
-/// Writes the snapshot of the decided ones among these rows, piece by piece: pieces behind each other
-/// are one message. What changes with the price is left to the learning core, so that it can ask
-/// what another price would do.
+/// Writes the snapshot of these rows, the open ones apart, piece by piece: pieces behind each other are
+/// one message. What changes with the price is left to the learning core, so that it can ask what
+/// another price would do.
 pub fn write_snapshot<E>(
     content: &impl Rows,
     rows: &[usize],
@@ -49,6 +49,7 @@ pub fn write_snapshot<E>(
     mut send: impl FnMut(Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let frame = content.frame();
+    let open: Vec<usize> = open(content, rows).collect();
     let rows: Vec<usize> = decided(content, rows).collect();
     let pick = |values: &Vec<i32>| rows.iter().map(|row| values[*row]).collect();
     let head = pb::Snapshot {
@@ -62,12 +63,16 @@ pub fn write_snapshot<E>(
             Some(groups) => rows.iter().map(|row| groups[*row]).collect(),
             None => Vec::new(),
         },
+        row_keys: key::of(content, &rows),
         ..pb::Snapshot::default()
     };
     send(head.encode_to_vec())?;
     for column in &frame.columns {
         let (message, levels) = of_file(column, &rows);
         send_column(&message, &levels, &mut send)?;
+    }
+    if !open.is_empty() {
+        send_open(content, &open, history, &mut send)?;
     }
     for (name, field, format) in content.names() {
         let (codes, levels) = match field {
@@ -95,6 +100,56 @@ pub fn write_snapshot<E>(
         ..pb::Snapshot::default()
     };
     send(last.encode_to_vec())
+}
+
+/// Writes the open quotes: their names, and the columns that the decided ones have.
+fn send_open<E>(
+    content: &impl Rows,
+    rows: &[usize],
+    history: &History,
+    send: &mut impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let frame = content.frame();
+    let mut send = |open: pb::OpenQuotes| {
+        let piece = pb::Snapshot {
+            open: Some(open),
+            ..pb::Snapshot::default()
+        };
+        send(piece.encode_to_vec())
+    };
+    let name = |row: &usize| content.quote_ref(*row).unwrap_or_default().to_owned();
+    send(pb::OpenQuotes {
+        quote_refs: rows.iter().map(name).collect(),
+        dates: match &frame.dates {
+            Some(dates) => rows.iter().map(|row| dates[*row]).collect(),
+            None => Vec::new(),
+        },
+        prices: rows.iter().map(|row| frame.prices[*row]).collect(),
+        columns: Vec::new(),
+    })?;
+    let mut column = |column: pb::SnapshotColumn| {
+        send(pb::OpenQuotes {
+            columns: vec![column],
+            ..pb::OpenQuotes::default()
+        })
+    };
+    for of in &frame.columns {
+        column(of_file(of, rows))?;
+    }
+    if frame.dates.is_some() {
+        for of in derived(content, rows, history) {
+            column(of)?;
+        }
+    }
+    Ok(())
+}
+
+/// The ones of these rows that are not decided.
+fn open(content: &impl Rows, rows: &[usize]) -> impl Iterator<Item = usize> {
+    let outcomes = &content.frame().outcomes;
+    rows.iter()
+        .copied()
+        .filter(|row| outcomes[*row] == Outcome::Open)
 }
 
 /// What the quotes are called, which nothing is learned from, but by which people find them again.

@@ -134,6 +134,43 @@ fn features_of_earlier_quotes_are_in_it_and_the_price_is_not() {
 }
 
 #[test]
+fn open_quotes_stand_apart_with_the_same_columns() {
+    let mut content = content();
+    content.quote_refs[3] = Some("Q4".to_owned());
+    let open = taken(&content, &[0, 1, 2, 3]).open.unwrap();
+    assert_eq!(open.quote_refs, ["Q4"]);
+    assert_eq!((open.dates, open.prices), (vec![19_754], vec![400.0]));
+    let named = |name: &str| open.columns.iter().find(|c| c.name == name).unwrap();
+    assert_eq!(named("Preis").numbers, [400.0]);
+    assert_eq!(named("Region").levels, ["never decided"]);
+    assert_eq!(named("derived.customer_quotes").numbers, [3.0]);
+    assert!(taken(&content, &[0, 1, 2]).open.is_none());
+}
+
+#[test]
+fn a_quote_has_the_same_key_in_every_snapshot() {
+    let (mut first, mut second) = (content(), content());
+    second.frame.columns.reverse();
+    let keys = |content: &StoredContent, rows: &[usize]| taken(content, rows).row_keys;
+    let nameless = keys(&first, &[0, 1, 2, 3]);
+    assert_eq!(nameless.len(), 3, "one for each decided quote");
+    assert_eq!(keys(&second, &[2, 1]), [nameless[2], nameless[1]]);
+    // The identifier and the day count and nothing else, whatever is corrected later.
+    for content in [&mut first, &mut second] {
+        content.quote_refs = ["a", "b", "a", "d"]
+            .map(|name| Some(name.to_owned()))
+            .into();
+    }
+    second.frame.columns.truncate(1);
+    let named = keys(&first, &[0, 1, 2]);
+    assert_eq!(keys(&second, &[0, 1, 2]), named);
+    let mut all = [nameless, named].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 6, "no two quotes share one");
+}
+
+#[test]
 fn without_dates_nothing_is_derived() {
     let mut content = content();
     content.frame.dates = None;

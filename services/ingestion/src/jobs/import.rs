@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use uuid::Uuid;
 
 use super::{
-    Result, discard,
+    Result, confirm, discard,
     prepare::{Prepared, prepare},
     put_snapshot, rebuild, system, tell_content,
 };
@@ -183,6 +183,7 @@ async fn write(
     let effect = plan.effect;
     let stored = stored_rows(&effect);
     store::update_quotes_replaced(&mut tx, dataset.id, &plan.replaced).await?;
+    confirm::confirm_quotes(&mut tx, import.id, &plan, &content).await?;
     let job = Job {
         kit,
         delivery,

@@ -2,6 +2,7 @@
 //! what killed processes left behind. Deliberately no new judgement of a file: it is read with the
 //! meanings that were settled when it was accepted.
 
+mod confirm;
 mod import;
 mod prepare;
 mod rebuild;

@@ -50,16 +50,13 @@ pub async fn prepare(
     };
     let inspection = match eyes.look(&glance).await {
         Ok(Ok(inspection)) => inspection,
-        Ok(Err(problem)) => return Ok(Err(unusable(&[problem.rule.to_owned()]))),
+        Ok(Err(found)) => return Ok(Err(unusable(&[found.problem.rule.to_owned()]))),
         Err(error @ Error::Damaged) => return Ok(Err(error.to_string())),
         Err(error) => return Err(error),
     };
     let work = spawn_blocking(move || {
         let told = report::of(&inspection);
-        let bad = inspection.found.as_ref().map_or_else(
-            |_| Vec::new(),
-            |found| set_aside(&inspection.sheet, &found.validated.bad_rows),
-        );
+        let bad = set_aside(&inspection.sheet, &inspection.validated.bad_rows);
         let columns = meaning::store_columns(&told.columns);
         let Some((content, _)) = inspection.into_content() else {
             return Err(unusable(&report::rules(&told)));

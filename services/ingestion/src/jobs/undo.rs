@@ -1,5 +1,5 @@
-//! Takes an import back: its quotes go, the ones they replaced count again, and what was derived from
-//! them is made anew.
+//! Takes an import back: its quotes go, unless a later import that counts has them too; the ones that
+//! they replaced count again, and what was derived from them is made anew.
 
 use platform::{Kit, consumer::Delivery, page::parse_id};
 use proto::ingestion::{ImportUndoRequested, ImportUndone};
@@ -28,6 +28,7 @@ pub async fn undo_import(
     let Some(import) = import.filter(|import| import.state == "undoing") else {
         return Ok(tx.commit().await?);
     };
+    store::update_confirmed_quotes(&mut tx, dataset_id, id).await?;
     store::delete_import_quotes(&mut tx, dataset_id, id).await?;
     store::update_import_undone(&mut tx, id, kit.clock.now()).await?;
     let mut snapshots = Vec::new();

@@ -1,11 +1,13 @@
 //! The units of work of prediction. Answers are computed before the transaction is opened, which then
 //! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
 
+mod aliases;
 mod comparisons;
 mod explain;
 mod export;
 mod models;
 mod policies;
+mod shadow;
 
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use crate::{
     commands::{
         models::{Loaded, Models},
         policies::Policies,
+        shadow::Challengers,
     },
     domain::{
         self, Ids,
@@ -44,6 +47,7 @@ pub struct Commands {
     models: Models,
     policies: Policies,
     ids: Ids,
+    challengers: Challengers,
 }
 
 impl Commands {
@@ -53,6 +57,7 @@ impl Commands {
             models: Models::new(kit),
             policies: Policies::new(kit),
             ids: Ids::default(),
+            challengers: Challengers::default(),
         }
     }
 

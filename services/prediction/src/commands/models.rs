@@ -165,6 +165,7 @@ impl Models {
                 ("queued", "wait until its training has ended")
             }
             ModelState::Failed => ("failed", "train another one, or name another model"),
+            ModelState::Cancelled => ("cancelled", "train another one, or name another model"),
         };
         Err(Error::NotReady { id, state, advice })
     }

@@ -1,9 +1,13 @@
 //! The SQL of prediction. Deliberately no decisions.
 
+mod aliases;
 mod models;
 mod policies;
 mod predictions;
 
+pub use aliases::{
+    ShadowRow, find_alias, find_apart, find_asked, insert_shadow_answer, update_alias,
+};
 pub use models::{
     ModelRow, find_champion, find_model, find_standing, insert_model, list_input_schemas,
     update_champion, update_stale_reason,

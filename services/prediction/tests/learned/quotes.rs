@@ -82,6 +82,7 @@ pub fn snapshot(quotes: &[QuoteFacts<'_>]) -> Snapshot {
         groups: Vec::new(),
         columns,
         history: history.to_bytes(),
+        ..Snapshot::default()
     }
 }
 

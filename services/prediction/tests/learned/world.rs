@@ -172,6 +172,7 @@ impl Tenant {
         let request = TrainModelRequest {
             dataset_id: dataset.to_string(),
             seed: 1,
+            ..TrainModelRequest::default()
         };
         let training = training_nats::Client(self.transport.clone());
         Ok(training.train_model(&self.context, request).await?.id)

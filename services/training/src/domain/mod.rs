@@ -1,14 +1,21 @@
-//! The rules of models: the states they go through, and how a stored model is told. Deliberately no
-//! I/O, and no learning: `snapshot` and `scores` only translate for the learning core.
+//! The rules of models: the states they go through, when one may take the place of another, and how a
+//! stored model is told. Deliberately no I/O, and no learning: data and figures are only translated
+//! from and for the learning core.
 
+pub mod alias;
+pub mod holdout;
 pub mod labels;
+pub mod losses;
+pub mod retraining;
 pub mod scores;
+pub mod side_by_side;
 pub mod snapshot;
+pub mod tracking;
 
 use chrono::{DateTime, Utc};
 use platform::wire::timestamp;
 use prost::Message as _;
-use proto::training::{Model, ModelState};
+use proto::training::{LossComparison, Model, ModelState};
 use uuid::Uuid;
 
 use crate::{Error, store::ModelRow};
@@ -24,6 +31,8 @@ pub enum State {
     Ready,
     /// Training failed.
     Failed,
+    /// Somebody ended its training.
+    Cancelled,
 }
 
 impl State {
@@ -35,6 +44,7 @@ impl State {
             Self::Training => "training",
             Self::Ready => "ready",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -45,6 +55,7 @@ impl State {
             "queued" => Self::Queued,
             "training" => Self::Training,
             "ready" => Self::Ready,
+            "cancelled" => Self::Cancelled,
             _ => Self::Failed,
         }
     }
@@ -55,6 +66,7 @@ impl State {
             Self::Training => ModelState::Training,
             Self::Ready => ModelState::Ready,
             Self::Failed => ModelState::Failed,
+            Self::Cancelled => ModelState::Cancelled,
         }
     }
 
@@ -67,6 +79,7 @@ impl State {
             Self::Ready => return Ok(()),
             Self::Queued | Self::Training => "wait until its training has ended",
             Self::Failed => "train another one, see its problem for the reason",
+            Self::Cancelled => "train another one",
         };
         Err(Error::NotReady {
             id,
@@ -94,22 +107,37 @@ pub(crate) fn model_message(row: &ModelRow) -> Result<Model, Error> {
         Some(bytes) => Model::decode(bytes.as_slice())?,
         None => Model::default(),
     };
+    let state = State::of(&row.state);
+    let user = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     Ok(Model {
         id: row.id.to_string(),
         dataset_id: row.dataset_id.to_string(),
-        state: State::of(&row.state).message() as i32,
-        champion: row.champion,
+        state: state.message() as i32,
+        champion: row.aliases.iter().any(|name| name == alias::CHAMPION),
         stage: row.stage.clone(),
         progress: row.progress,
         problem: row.problem.clone(),
         created_at: Some(timestamp(row.created_at)),
-        created_by: row.created_by.to_string(),
+        created_by: user(row.created_by),
+        reason: row.reason.clone(),
+        seed: row.seed.cast_unsigned(),
+        started_at: row.started_at.map(timestamp),
+        attempts: row.attempts.cast_unsigned(),
         finished_at: row.finished_at.map(timestamp),
+        cancelled_by: user(row.cancelled_by),
         import_ids: row.import_ids.iter().map(Uuid::to_string).collect(),
-        // A failed one answers nothing that could mislead.
-        stale_reason: match (row.stale_at, State::of(&row.state)) {
-            (Some(stale_at), state) if state != State::Failed => stale_reason(stale_at),
-            _ => String::new(),
+        // One that is not there answers nothing that could mislead.
+        stale_reason: match (row.stale_at, state) {
+            (_, State::Failed | State::Cancelled) | (None, _) => String::new(),
+            (Some(stale_at), _) => stale_reason(stale_at),
+        },
+        aliases: row.aliases.clone(),
+        promoted_at: row.promoted_at.map(timestamp),
+        promoted_by: user(row.promoted_by),
+        promotion_reason: row.promotion_reason.clone().unwrap_or_default(),
+        gate: match &row.gate {
+            Some(bytes) => Some(LossComparison::decode(bytes.as_slice())?),
+            None => None,
         },
         ..learned
     })
@@ -121,7 +149,8 @@ mod tests {
 
     #[test]
     fn states_come_back_as_they_were_stored() {
-        for state in [State::Queued, State::Training, State::Ready, State::Failed] {
+        use State as S;
+        for state in [S::Queued, S::Training, S::Ready, S::Failed, S::Cancelled] {
             assert_eq!(State::of(state.text()), state);
         }
     }
@@ -138,20 +167,10 @@ mod tests {
     #[test]
     fn only_models_that_may_answer_are_called_stale() {
         let row = |state: State| ModelRow {
-            id: Uuid::nil(),
-            dataset_id: Uuid::nil(),
-            seed: 0,
             state: state.text().to_owned(),
-            stage: String::new(),
-            progress: 0.0,
-            problem: String::new(),
-            created_at: DateTime::UNIX_EPOCH,
-            created_by: Uuid::nil(),
-            finished_at: None,
-            learned: None,
-            champion: false,
             import_ids: vec![Uuid::max()],
             stale_at: Some(DateTime::UNIX_EPOCH),
+            ..ModelRow::default()
         };
         let told = |state| model_message(&row(state)).unwrap();
         assert_eq!(
@@ -159,6 +178,7 @@ mod tests {
             "learned from an import that was taken back on 1970-01-01: train again"
         );
         assert_eq!(told(State::Failed).stale_reason, "");
+        assert_eq!(told(State::Cancelled).stale_reason, "");
         assert_eq!(told(State::Ready).import_ids, [Uuid::max().to_string()]);
     }
 }

@@ -274,6 +274,7 @@ mod tests {
                 .chain(never)
                 .collect(),
             history: b"history".to_vec(),
+            ..Snapshot::default()
         }
     }
 

@@ -3,10 +3,13 @@
 
 mod progress;
 mod resources;
+mod running;
+
+pub use running::Running;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use ml::TrainOptions;
+use ml::{TrainOptions, Trained, TrainingSet};
 use platform::{
     Coded as _, Kit, TenantTx,
     consumer::{Consumer, Delivery, Failure},
@@ -19,23 +22,24 @@ use proto::{
     rpc::Context,
     training::{InputSchema, Model, ModelTrained, TrainingFailed, TrainingRequested},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::{Promotion, flag, promote},
-    domain::{model_message, scores, snapshot},
-    jobs::resources::Meter,
+    commands::{Promotion, flag, promote, set_challenger},
+    domain::{holdout::holdout, model_message, scores, snapshot, tracking},
+    jobs::{resources::Meter, running::Stop},
     store::{self, ModelBlobs},
 };
 
 type Result<T> = std::result::Result<T, Error>;
 
 /// The consumer that trains.
-pub fn consumer(kit: &Kit) -> Consumer {
+pub fn consumer(kit: &Kit, running: &Running) -> Consumer {
     let worker = Worker {
         kit: kit.clone(),
+        running: running.clone(),
         // A training fills a core and much memory: never two in one process.
         turn: Arc::new(Semaphore::new(1)),
     };
@@ -50,6 +54,7 @@ pub fn consumer(kit: &Kit) -> Consumer {
 #[derive(Debug, Clone)]
 struct Worker {
     kit: Kit,
+    running: Running,
     turn: Arc<Semaphore>,
 }
 
@@ -61,6 +66,17 @@ struct Finished {
     /// Empty where the snapshot had none.
     history: Vec<u8>,
     past_quotes: Vec<u8>,
+    /// What is kept of the evaluation, encoded.
+    holdout: Vec<u8>,
+}
+
+/// What a training begins with.
+struct Work {
+    /// The snapshot.
+    data: Vec<u8>,
+    /// SHA-256 of the snapshot.
+    sha256: Vec<u8>,
+    seed: u64,
 }
 
 /// How a training ended that was not interrupted.
@@ -68,6 +84,8 @@ enum Outcome {
     Finished(Box<Finished>),
     /// The data cannot be learned from; why, in a sentence.
     Hopeless(String),
+    /// Somebody cancelled it, who has noted that.
+    Cancelled,
 }
 
 impl Worker {
@@ -92,7 +110,17 @@ impl Worker {
         let model = store::claim_model(&mut tx, id, self.kit.clock.now()).await?;
         // Not where it is finished: what it learned from stands.
         if let (Some(dataset), Some(_)) = (&dataset, &model) {
-            store::update_model_imports(&mut tx, id, &dataset.import_ids).await?;
+            let (imports, rows) = (&dataset.import_ids, dataset.row_count);
+            store::update_model_imports(&mut tx, id, imports, rows).await?;
+        }
+        if let Some(model) = &model {
+            let action = if model.attempts == 1 {
+                "training.start_training"
+            } else {
+                "training.resume_training"
+            };
+            let context = Context::system(delivery.event_id.to_string());
+            tx.audit(&context, action, id).await?;
         }
         tx.commit().await?;
         let Some(model) = model else { return Ok(()) };
@@ -105,44 +133,50 @@ impl Worker {
                            file with decided quotes into it, then train again";
             return self.fail(delivery, id, problem).await;
         };
-        let data = self.kit.blobs.get(delivery.tenant, &snapshot).await?;
-        match self.learn(delivery.tenant, id, data, model.seed).await? {
+        let work = Work {
+            data: self.kit.blobs.get(delivery.tenant, &snapshot).await?,
+            sha256: snapshot.sha256,
+            seed: model.seed.cast_unsigned(),
+        };
+        match self.learn(delivery.tenant, id, work).await? {
             Outcome::Finished(finished) => self.finish(delivery, id, *finished).await,
             Outcome::Hopeless(problem) => self.fail(delivery, id, &problem).await,
+            Outcome::Cancelled => Ok(()),
         }
     }
 
     /// Trains on a thread of its own and tells how far it is meanwhile.
-    async fn learn(&self, tenant: Uuid, id: Uuid, data: Vec<u8>, seed: i64) -> Result<Outcome> {
+    async fn learn(&self, tenant: Uuid, id: Uuid, work: Work) -> Result<Outcome> {
         let _turn = self
             .turn
             .acquire()
             .await
             .map_err(|error| Error::Broken(error.to_string()))?;
+        let run = self.running.begin(tenant, id);
         let (sender, mut progress) = watch::channel(None);
-        let (shutdown, span) = (self.kit.shutdown.clone(), tracing::Span::current());
-        let mut work = tokio::task::spawn_blocking(move || {
-            span.in_scope(|| {
-                train(&data, seed, &mut |step| {
-                    sender.send_replace(Some(step));
-                    if shutdown.is_cancelled() {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
-                })
-            })
-        });
+        let (shutdown, stop) = (self.kit.shutdown.clone(), run.stop.clone());
+        let mut done = on_a_thread(move || {
+            let mut go_on = |step| {
+                sender.send_replace(Some(step));
+                if shutdown.is_cancelled() || stop.is_told() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            train(work, &stop, &mut go_on)
+        })?;
         let mut reporter = progress::Reporter::new(&self.kit, tenant, id);
         loop {
             tokio::select! {
-                done = &mut work => {
-                    return done.map_err(|error| Error::Broken(error.to_string()))?;
+                done = &mut done => {
+                    let panicked = |_| Error::Broken("the thread that trains panicked".to_owned());
+                    return done.map_err(panicked)?;
                 }
                 Ok(()) = progress.changed() => {
                     let step = *progress.borrow_and_update();
                     if let Some(step) = step {
-                        reporter.report(step).await;
+                        reporter.report(step, &run.stop).await;
                     }
                 }
             }
@@ -157,10 +191,13 @@ impl Worker {
         // Blobs that no row names would never be found again. After an error they stay, since a
         // commit whose answer was lost may have named them.
         if !done? {
-            let blobs = [&blobs.artefact, &blobs.past_quotes]
-                .into_iter()
-                .chain(&blobs.history);
-            for blob in blobs {
+            let ModelBlobs {
+                artefact,
+                history,
+                holdout,
+                past_quotes,
+            } = &blobs;
+            for blob in history.iter().chain([holdout, artefact, past_quotes]) {
                 self.kit.blobs.delete(delivery.tenant, blob).await?;
             }
         }
@@ -175,6 +212,7 @@ impl Worker {
                 [] => None,
                 history => Some(put("history", history).await?),
             },
+            holdout: put("holdout", &finished.holdout).await?,
             past_quotes: put("past-quotes", &finished.past_quotes).await?,
         })
     }
@@ -191,8 +229,10 @@ impl Worker {
             return Ok(false);
         };
         let learned = scores::stored(&finished.model);
+        let tracked = tracking::stored(&finished.model);
         let now = self.kit.clock.now();
-        if !store::update_model_ready(&mut tx, id, &learned, &blobs, now).await? {
+        let found = (&learned, &tracked);
+        if !store::update_model_ready(&mut tx, id, found, &blobs, now).await? {
             return Ok(false);
         }
         let context = Context::system(delivery.event_id.to_string());
@@ -218,11 +258,13 @@ impl Worker {
         }
         if first {
             let promotion = Promotion {
-                previous: None,
-                promoted_by: None,
                 reason: "first model",
+                ..Promotion::default()
             };
             promote(&mut tx, &self.kit, &context, id, promotion).await?;
+        } else if row.created_by.is_none() {
+            // Nobody asked for it, so it has to show what it can beside the champion.
+            set_challenger(&mut tx, &self.kit, &context, id, &row.reason).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -254,35 +296,68 @@ impl Worker {
     }
 }
 
+/// Works on a thread of its own, which stands back behind those that answer calls; the answer fails
+/// where it panics. No thread of the runtime's pool, which could not be raised again.
+fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>> {
+    let (sender, done) = oneshot::channel();
+    let span = tracing::Span::current();
+    std::thread::Builder::new()
+        .name(resources::THREAD.to_owned())
+        .spawn(move || {
+            resources::stand_back();
+            // Nobody waits any more where the runtime is gone.
+            let _ = sender.send(span.in_scope(work));
+        })
+        .map_err(|error| Error::Broken(format!("no thread can be started: {error}")))?;
+    Ok(done)
+}
+
 /// The whole of the learning, on the current thread.
 fn train(
-    data: &[u8],
-    seed: i64,
+    work: Work,
+    stop: &Stop,
     on_progress: &mut dyn FnMut(ml::Progress) -> ControlFlow<()>,
 ) -> Result<Outcome> {
     let meter = Meter::begin();
-    let mut snapshot = Snapshot::decode(data)?;
+    let mut snapshot = Snapshot::decode(work.data.as_slice())?;
+    drop(work.data);
     let history = std::mem::take(&mut snapshot.history);
+    let keys = std::mem::take(&mut snapshot.row_keys);
+    snapshot.open = None;
     let input_schema = snapshot::input_schema(&snapshot);
     let names = snapshot::quote_names(&snapshot);
     let options = TrainOptions {
-        seed: seed.cast_unsigned(),
+        seed: work.seed,
         ..TrainOptions::default()
     };
     let set = snapshot::training_set(snapshot);
-    match ml::train(&set, &options, on_progress) {
-        Ok(trained) => {
-            let resources = meter.end();
-            let past = snapshot::past_quotes(set, names, &input_schema, &trained.importance);
-            Ok(Outcome::Finished(Box::new(Finished {
-                model: scores::learned_model(&trained, resources),
-                input_schema,
-                artefact: trained.model.to_bytes(),
-                history,
-                past_quotes: past.to_bytes(),
-            })))
-        }
-        Err(ml::Error::Cancelled) => Err(Error::Interrupted),
-        Err(problem) => Ok(Outcome::Hopeless(problem.to_string())),
+    let trained = match ml::train(&set, &options, on_progress) {
+        Ok(trained) => trained,
+        Err(ml::Error::Cancelled) if stop.is_told() => return Ok(Outcome::Cancelled),
+        Err(ml::Error::Cancelled) => return Err(Error::Interrupted),
+        Err(problem) => return Ok(Outcome::Hopeless(problem.to_string())),
+    };
+    let holdout = holdout(&set, &trained, &keys).encode_to_vec();
+    let model = learned(&set, &trained, work.sha256, &meter);
+    let past = snapshot::past_quotes(set, names, &input_schema, &trained.importance);
+    Ok(Outcome::Finished(Box::new(Finished {
+        model,
+        input_schema,
+        artefact: trained.model.to_bytes(),
+        history,
+        holdout,
+        past_quotes: past.to_bytes(),
+    })))
+}
+
+/// What a training found, and what of.
+fn learned(set: &TrainingSet, trained: &Trained, sha256: Vec<u8>, meter: &Meter) -> Model {
+    Model {
+        data: Some(tracking::fingerprint(set, sha256)),
+        features: tracking::features(trained.model.schema()),
+        versions: tracking::versions().into_iter().collect(),
+        ..scores::learned_model(trained, meter.end())
     }
 }

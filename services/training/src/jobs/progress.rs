@@ -8,7 +8,7 @@ use platform::{Kit, error::chain};
 use proto::training::TrainingProgressed;
 use uuid::Uuid;
 
-use crate::{Error, domain::scores::stage_text, store};
+use crate::{Error, domain::scores::stage_text, jobs::running::Stop, store};
 
 /// Least time between two pieces of news of one stage.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -33,21 +33,29 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Tells it, unless the same stage was told a moment ago.
-    pub async fn report(&mut self, progress: Progress) {
+    /// Tells it, unless the same stage was told a moment ago; stops the training where it turns out to
+    /// be over for everybody else.
+    pub async fn report(&mut self, progress: Progress, stop: &Stop) {
         if !is_news(self.last, progress.stage, Instant::now()) {
             return;
         }
-        if let Err(error) = self.write(progress).await {
-            tracing::warn!(error = %chain(&error), model = %self.model, "progress could not be told");
+        match self.write(progress).await {
+            Ok(true) => {}
+            Ok(false) => stop.stop(),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), model = %self.model, "progress could not be told");
+            }
         }
         self.last = Some((progress.stage, Instant::now()));
     }
 
-    async fn write(&self, progress: Progress) -> Result<(), Error> {
+    /// False where the training is cancelled, or finished by another worker.
+    async fn write(&self, progress: Progress) -> Result<bool, Error> {
         let stage = stage_text(progress.stage);
         let mut tx = self.kit.database().begin(self.tenant).await?;
-        if store::update_model_progress(&mut tx, self.model, stage, progress.fraction).await? {
+        let goes_on =
+            store::update_model_progress(&mut tx, self.model, stage, progress.fraction).await?;
+        if goes_on {
             tx.publish(&TrainingProgressed {
                 model_id: self.model.to_string(),
                 stage: stage.to_owned(),
@@ -55,7 +63,8 @@ impl<'a> Reporter<'a> {
             })
             .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(goes_on)
     }
 }
 

@@ -11,6 +11,7 @@ use super::Result;
 /// A dataset that is not gone.
 #[derive(Debug, sqlx::FromRow)]
 pub struct DatasetRow {
+    pub row_count: i64,
     pub import_ids: Vec<Uuid>,
     snapshot_key: Option<String>,
     snapshot_size_bytes: Option<i64>,
@@ -41,11 +42,11 @@ pub struct DatasetNews {
     pub told_by: Uuid,
 }
 
-/// Notes what was told of a dataset, unless newer news are known, or that it is gone.
-pub async fn update_dataset(tx: &mut TenantTx, news: &DatasetNews) -> Result<()> {
+/// Notes what was told of a dataset; false where newer news are known, or that it is gone.
+pub async fn update_dataset(tx: &mut TenantTx, news: &DatasetNews) -> Result<bool> {
     let tenant = tx.tenant();
     let snapshot = news.snapshot.as_ref();
-    sqlx::query(
+    let done = sqlx::query(
         "INSERT INTO dataset AS known (tenant_id, id, row_count, won_count, import_ids, snapshot_key,
             snapshot_size_bytes, snapshot_sha256, told_by)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -68,7 +69,7 @@ pub async fn update_dataset(tx: &mut TenantTx, news: &DatasetNews) -> Result<()>
     .bind(news.told_by)
     .execute(tx.connection())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Notes that a dataset is gone, known or not.
@@ -90,7 +91,7 @@ pub async fn update_dataset_deleted(tx: &mut TenantTx, id: Uuid, now: DateTime<U
 
 pub async fn find_dataset(tx: &mut TenantTx, id: Uuid) -> Result<Option<DatasetRow>> {
     Ok(sqlx::query_as(
-        "SELECT import_ids, snapshot_key, snapshot_size_bytes, snapshot_sha256 FROM dataset
+        "SELECT row_count, import_ids, snapshot_key, snapshot_size_bytes, snapshot_sha256 FROM dataset
          WHERE id = $1 AND deleted_at IS NULL",
     )
     .bind(id)
@@ -101,7 +102,7 @@ pub async fn find_dataset(tx: &mut TenantTx, id: Uuid) -> Result<Option<DatasetR
 /// The same, and no import of it is noted as undone before the end of the transaction.
 pub async fn claim_dataset(tx: &mut TenantTx, id: Uuid) -> Result<Option<DatasetRow>> {
     Ok(sqlx::query_as(
-        "SELECT import_ids, snapshot_key, snapshot_size_bytes, snapshot_sha256 FROM dataset
+        "SELECT row_count, import_ids, snapshot_key, snapshot_size_bytes, snapshot_sha256 FROM dataset
          WHERE id = $1 AND deleted_at IS NULL FOR SHARE",
     )
     .bind(id)

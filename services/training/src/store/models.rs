@@ -1,5 +1,4 @@
-//! Models: their states, what training found, and which one answers by default. Deliberately no blobs,
-//! only where they lie.
+//! Models: their states and what training found. Deliberately no blobs, only where they lie.
 
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
@@ -9,7 +8,7 @@ use uuid::Uuid;
 use super::Result;
 
 /// A model.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, Default, sqlx::FromRow)]
 pub struct ModelRow {
     pub id: Uuid,
     pub dataset_id: Uuid,
@@ -19,12 +18,33 @@ pub struct ModelRow {
     pub progress: f64,
     pub problem: String,
     pub created_at: DateTime<Utc>,
-    pub created_by: Uuid,
+    /// Nobody where the system asked for it.
+    pub created_by: Option<Uuid>,
+    pub reason: String,
+    pub started_at: Option<DateTime<Utc>>,
+    pub attempts: i32,
     pub finished_at: Option<DateTime<Utc>>,
+    pub cancelled_by: Option<Uuid>,
     pub learned: Option<Vec<u8>>,
-    pub champion: bool,
     pub import_ids: Vec<Uuid>,
     pub stale_at: Option<DateTime<Utc>>,
+    pub aliases: Vec<String>,
+    pub promoted_at: Option<DateTime<Utc>>,
+    pub promoted_by: Option<Uuid>,
+    pub promotion_reason: Option<String>,
+    /// The last comparison for its promotion.
+    pub gate: Option<Vec<u8>>,
+}
+
+/// A model that is asked for.
+#[derive(Debug)]
+pub struct NewModel<'a> {
+    pub id: Uuid,
+    pub dataset_id: Uuid,
+    pub seed: u64,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Option<Uuid>,
+    pub reason: &'a str,
 }
 
 /// The blobs of a trained model.
@@ -33,8 +53,28 @@ pub struct ModelBlobs {
     pub artefact: BlobRef,
     /// What derived features are computed from; missing where there are none.
     pub history: Option<BlobRef>,
+    /// What was kept of the evaluation, for later comparisons.
+    pub holdout: BlobRef,
     /// The quotes it learned from, which only prediction reads and names.
     pub past_quotes: BlobRef,
+}
+
+/// The blobs of a model that training reads again.
+#[derive(Debug)]
+pub struct KeptBlobs {
+    pub artefact: BlobRef,
+    /// What was kept of the evaluation; missing in models of earlier versions.
+    pub holdout: Option<BlobRef>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct BlobsRow {
+    artefact_key: String,
+    artefact_size_bytes: i64,
+    artefact_sha256: Vec<u8>,
+    holdout_key: Option<String>,
+    holdout_size_bytes: Option<i64>,
+    holdout_sha256: Option<Vec<u8>>,
 }
 
 /// A model that was found to be stale.
@@ -62,34 +102,63 @@ pub struct Learned {
     pub message: Vec<u8>,
 }
 
+/// What a model was made of and by, for the columns that people query by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracked {
+    pub row_count: i64,
+    pub column_count: i32,
+    pub sha256: Vec<u8>,
+    pub features: serde_json::Value,
+    pub importances: serde_json::Value,
+    pub versions: serde_json::Value,
+}
+
 /// Writes a model that waits for a worker.
-pub async fn insert_model(tx: &mut TenantTx, model: &ModelRow) -> Result<()> {
+pub async fn insert_model(tx: &mut TenantTx, model: &NewModel<'_>) -> Result<()> {
     let tenant = tx.tenant();
     sqlx::query(
-        "INSERT INTO model (tenant_id, id, dataset_id, seed, state, created_at, created_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO model (tenant_id, id, dataset_id, seed, state, created_at, created_by, reason)
+         VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7)",
     )
     .bind(tenant)
     .bind(model.id)
     .bind(model.dataset_id)
-    .bind(model.seed)
-    .bind(&model.state)
+    .bind(model.seed.cast_signed())
     .bind(model.created_at)
     .bind(model.created_by)
+    .bind(model.reason)
     .execute(tx.connection())
     .await?;
     Ok(())
 }
 
+/// Models with what other tables say of them, before the condition.
+macro_rules! select_models {
+    ($condition:literal) => {
+        concat!(
+            "SELECT m.id, m.dataset_id, m.seed, m.state, m.stage, m.progress, m.problem,
+                m.created_at, m.created_by, m.reason, m.started_at, m.attempts, m.finished_at,
+                m.cancelled_by, m.learned, m.import_ids, m.stale_at,
+                ARRAY(SELECT name FROM model_alias a
+                    WHERE a.tenant_id = m.tenant_id AND a.model_id = m.id ORDER BY name) AS aliases,
+                p.promoted_at, p.promoted_by, p.reason AS promotion_reason, c.message AS gate
+             FROM model m
+             LEFT JOIN LATERAL (SELECT promoted_at, promoted_by, reason FROM promotion
+                WHERE tenant_id = m.tenant_id AND model_id = m.id
+                ORDER BY id DESC LIMIT 1) p ON true
+             LEFT JOIN LATERAL (SELECT message FROM comparison
+                WHERE tenant_id = m.tenant_id AND candidate_id = m.id
+                ORDER BY id DESC LIMIT 1) c ON true ",
+            $condition
+        )
+    };
+}
+
 pub async fn find_model(tx: &mut TenantTx, id: Uuid) -> Result<Option<ModelRow>> {
-    Ok(sqlx::query_as(
-        "SELECT id, dataset_id, seed, state, stage, progress, problem, created_at, created_by,
-            finished_at, learned, champion, import_ids, stale_at
-         FROM model WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(tx.connection())
-    .await?)
+    Ok(sqlx::query_as(select_models!("WHERE m.id = $1"))
+        .bind(id)
+        .fetch_optional(tx.connection())
+        .await?)
 }
 
 /// Models with smaller ids than `before`, newest first; of one dataset where it is named.
@@ -99,12 +168,9 @@ pub async fn list_models(
     before: Uuid,
     limit: i64,
 ) -> Result<Vec<ModelRow>> {
-    Ok(sqlx::query_as(
-        "SELECT id, dataset_id, seed, state, stage, progress, problem, created_at, created_by,
-            finished_at, learned, champion, import_ids, stale_at
-         FROM model WHERE id < $1 AND ($2::uuid IS NULL OR dataset_id = $2)
-         ORDER BY id DESC LIMIT $3",
-    )
+    Ok(sqlx::query_as(select_models!(
+        "WHERE m.id < $1 AND ($2::uuid IS NULL OR m.dataset_id = $2) ORDER BY m.id DESC LIMIT $3"
+    ))
     .bind(before)
     .bind(dataset_id)
     .bind(limit)
@@ -112,17 +178,51 @@ pub async fn list_models(
     .await?)
 }
 
+/// Where the blobs of a ready model lie.
+pub async fn find_model_blobs(tx: &mut TenantTx, id: Uuid) -> Result<Option<KeptBlobs>> {
+    let found: Option<BlobsRow> = sqlx::query_as(
+        "SELECT artefact_key, artefact_size_bytes, artefact_sha256, holdout_key,
+            holdout_size_bytes, holdout_sha256
+         FROM model WHERE id = $1 AND artefact_key IS NOT NULL",
+    )
+    .bind(id)
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(found.map(|row| KeptBlobs {
+        artefact: BlobRef {
+            key: row.artefact_key,
+            size_bytes: row.artefact_size_bytes,
+            sha256: row.artefact_sha256,
+        },
+        holdout: match (row.holdout_key, row.holdout_size_bytes, row.holdout_sha256) {
+            (Some(key), Some(size_bytes), Some(sha256)) => Some(BlobRef {
+                key,
+                size_bytes,
+                sha256,
+            }),
+            _ => None,
+        },
+    }))
+}
+
+/// A model that a worker takes.
+#[derive(Debug, sqlx::FromRow)]
+pub struct ClaimedModel {
+    pub seed: i64,
+    /// Workers that took it, this one included.
+    pub attempts: i32,
+}
+
 /// Takes a model for training, anew where a worker died over it; nothing where it is finished.
 pub async fn claim_model(
     tx: &mut TenantTx,
     id: Uuid,
     now: DateTime<Utc>,
-) -> Result<Option<ModelRow>> {
+) -> Result<Option<ClaimedModel>> {
     Ok(sqlx::query_as(
-        "UPDATE model SET state = 'training', started_at = $2
+        "UPDATE model SET state = 'training', started_at = $2, attempts = attempts + 1
          WHERE id = $1 AND state IN ('queued', 'training')
-         RETURNING id, dataset_id, seed, state, stage, progress, problem, created_at, created_by,
-            finished_at, learned, champion, import_ids, stale_at",
+         RETURNING seed, attempts",
     )
     .bind(id)
     .bind(now)
@@ -152,18 +252,21 @@ pub async fn update_model_progress(
 pub async fn update_model_ready(
     tx: &mut TenantTx,
     id: Uuid,
-    learned: &Learned,
+    (learned, tracked): (&Learned, &Tracked),
     blobs: &ModelBlobs,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let (artefact, history) = (&blobs.artefact, blobs.history.as_ref());
+    let holdout = &blobs.holdout;
     let done = sqlx::query(
         "UPDATE model SET state = 'ready', stage = '', progress = 1, finished_at = $2,
             auc_roc = $3, precision_score = $4, recall_score = $5, f1_score = $6, log_loss = $7,
             brier = $8, parameters = $9, wall_seconds = $10, cpu_seconds = $11,
             peak_memory_bytes = $12, learned = $13, artefact_key = $14, artefact_size_bytes = $15,
             artefact_sha256 = $16, history_key = $17, history_size_bytes = $18,
-            history_sha256 = $19
+            history_sha256 = $19, holdout_key = $20, holdout_size_bytes = $21,
+            holdout_sha256 = $22, data_row_count = $23, data_column_count = $24,
+            data_sha256 = $25, features = $26, importances = $27, versions = $28
          WHERE id = $1 AND state = 'training'",
     )
     .bind(id)
@@ -185,6 +288,15 @@ pub async fn update_model_ready(
     .bind(history.map(|blob| &blob.key))
     .bind(history.map(|blob| blob.size_bytes))
     .bind(history.map(|blob| &blob.sha256))
+    .bind(&holdout.key)
+    .bind(holdout.size_bytes)
+    .bind(&holdout.sha256)
+    .bind(tracked.row_count)
+    .bind(tracked.column_count)
+    .bind(&tracked.sha256)
+    .bind(&tracked.features)
+    .bind(&tracked.importances)
+    .bind(&tracked.versions)
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -209,41 +321,23 @@ pub async fn update_model_failed(
     Ok(done.rows_affected() == 1)
 }
 
-/// The champion's id, which nobody else can change before the end of the transaction.
-pub async fn claim_champion(tx: &mut TenantTx) -> Result<Option<Uuid>> {
-    let tenant = tx.tenant();
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('valutai.champion'), hashtext($1))")
-        .bind(tenant.to_string())
-        .execute(tx.connection())
-        .await?;
-    Ok(sqlx::query_scalar("SELECT id FROM model WHERE champion")
-        .fetch_optional(tx.connection())
-        .await?)
-}
-
-/// Makes a model the champion in place of the one before.
-pub async fn update_champion(
+/// Ends a training; false where it had ended before.
+pub async fn update_model_cancelled(
     tx: &mut TenantTx,
     id: Uuid,
-    promoted_by: Option<Uuid>,
-    reason: &str,
+    by: Uuid,
     now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query("UPDATE model SET champion = false WHERE champion")
-        .execute(tx.connection())
-        .await?;
-    sqlx::query(
-        "UPDATE model SET champion = true, promoted_at = $2, promoted_by = $3,
-            promotion_reason = $4
-         WHERE id = $1",
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE model SET state = 'cancelled', stage = '', finished_at = $2, cancelled_by = $3
+         WHERE id = $1 AND state IN ('queued', 'training')",
     )
     .bind(id)
     .bind(now)
-    .bind(promoted_by)
-    .bind(reason)
+    .bind(by)
     .execute(tx.connection())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Flags the models that learned from an import, or are about to; answers those that were not yet.
@@ -254,7 +348,7 @@ pub async fn update_models_stale(
 ) -> Result<Vec<StaleRow>> {
     Ok(sqlx::query_as(
         "UPDATE model SET stale_at = $2
-         WHERE $1 = ANY(import_ids) AND stale_at IS NULL AND state <> 'failed'
+         WHERE $1 = ANY(import_ids) AND stale_at IS NULL AND state NOT IN ('failed', 'cancelled')
          RETURNING id, state, stale_at",
     )
     .bind(import_id)
@@ -264,14 +358,20 @@ pub async fn update_models_stale(
 }
 
 /// Notes which imports a model learns from, and whether one of them was taken back already.
-pub async fn update_model_imports(tx: &mut TenantTx, id: Uuid, import_ids: &[Uuid]) -> Result<()> {
+pub async fn update_model_imports(
+    tx: &mut TenantTx,
+    id: Uuid,
+    import_ids: &[Uuid],
+    row_count: i64,
+) -> Result<()> {
     sqlx::query(
-        "UPDATE model SET import_ids = $2,
+        "UPDATE model SET import_ids = $2, data_row_count = $3,
             stale_at = (SELECT min(undone_at) FROM undone_import WHERE id = ANY($2))
          WHERE id = $1",
     )
     .bind(id)
     .bind(import_ids)
+    .bind(row_count)
     .execute(tx.connection())
     .await?;
     Ok(())

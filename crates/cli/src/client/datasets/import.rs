@@ -11,7 +11,7 @@ use proto::ingestion::{
 use tonic::Code;
 
 use super::{
-    get,
+    get, json,
     options::{ErrorsFile, ImportArgs},
     send, wait_until_imported,
 };
@@ -20,7 +20,8 @@ use crate::{
     client::{Connection, connect, present, show, wait},
     error::{Error, Result},
     files::NewFile,
-    output, progress,
+    output::{self, Format},
+    progress,
     text::{count, enum_word},
 };
 
@@ -84,10 +85,16 @@ pub(super) async fn run(args: ImportArgs, global: &Global) -> Result<()> {
         let errors = args.errors_out.as_ref();
         let previewed = run_preview(&connection, header, &args.file, &bar, errors).await;
         bar.finish_and_clear();
-        let preview = previewed?;
-        output::reply(global.output, &preview, |out| show::preview(out, &preview))?;
-        tell_verdict(&preview, errors);
-        return Ok(());
+        let (preview, is_written) = previewed?;
+        match global.output {
+            Format::Json => output::line(&json::preview(&preview)?)?,
+            Format::Table => output::print(|out| show::preview(out, &preview))?,
+        }
+        tell_verdict(&preview, errors.filter(|_| is_written));
+        return match errors {
+            Some(errors) if !is_written => not_written(&preview, errors),
+            _ => Ok(()),
+        };
     }
     let uploaded = send::upload(&connection, header, &args.file, &bar).await;
     bar.finish_and_clear();
@@ -105,14 +112,37 @@ async fn run_preview(
     path: &Path,
     bar: &ProgressBar,
     errors: Option<&ErrorsFile>,
-) -> Result<Preview> {
+) -> Result<(Preview, bool)> {
     let Some(errors) = errors else {
-        return send::preview(connection, header, path, bar, &mut std::io::sink()).await;
+        let sink = &mut std::io::sink();
+        let preview = send::preview(connection, header, path, bar, sink).await?;
+        return Ok((preview.0, false));
     };
     let mut file = NewFile::create(&errors.path)?;
-    let preview = send::preview(connection, header, path, bar, &mut file).await?;
-    file.finish()?;
-    Ok(preview)
+    let (preview, bytes) = send::preview(connection, header, path, bar, &mut file).await?;
+    // An empty file would say that nothing is wrong.
+    if bytes > 0 {
+        file.finish()?;
+    }
+    Ok((preview, bytes > 0))
+}
+
+/// Why there is no file of errors: nothing is wrong, or what is wrong stands in no row.
+fn not_written(preview: &Preview, errors: &ErrorsFile) -> Result<()> {
+    let path = errors.path.display();
+    if preview.accepted {
+        eprintln!("no row has an error, so {path} was not written");
+        return Ok(());
+    }
+    let first = preview.problems.first();
+    let what = first.map_or("", |problem| problem.message.as_str());
+    let remedy = match preview.questions.first() {
+        Some(question) => format!("answer first: {}", question.text),
+        None => first.map_or_else(String::new, |problem| problem.suggestion.clone()),
+    };
+    Err(Error::Failed(format!(
+        "{path} was not written, as rows are judged only once the file is understood: {what}; {remedy}"
+    )))
 }
 
 /// On the standard error, so that JSON stays JSON.

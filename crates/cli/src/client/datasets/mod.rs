@@ -6,6 +6,7 @@
 
 mod import;
 mod imports;
+mod json;
 mod options;
 mod send;
 

@@ -52,8 +52,8 @@ pub struct ImportArgs {
     /// Header of a column with personal data, kept encrypted and never learned from; repeatable
     #[arg(long = "personal", value_name = "COLUMN")]
     pub personal: Vec<String>,
-    /// How a column is read: DMY, MDY or YMD for dates, SERIAL for a spreadsheet's day numbers, "," or
-    /// "." for the decimal separator; repeatable
+    /// How a column is read: DMY, MDY or YMD for dates, SERIAL for a spreadsheet's day numbers, comma or
+    /// point for the decimal separator; repeatable
     #[arg(long = "format", value_name = "COLUMN=HOW", value_parser = format)]
     pub formats: Vec<Stated>,
     /// A word that means no value in a column, besides the usual ones; repeatable
@@ -71,6 +71,9 @@ pub struct ImportArgs {
     /// Encoding of a text file, such as windows-1252 [default: found]
     #[arg(long, default_value = "", hide_default_value = true)]
     pub encoding: String,
+    /// Row that names the columns, 0 where none does [default: found]
+    #[arg(long, value_name = "ROW")]
+    pub header_row: Option<u32>,
     /// Leave rows with errors aside instead of refusing the file
     #[arg(long)]
     pub leave_bad_rows_aside: bool,
@@ -180,6 +183,7 @@ impl ImportArgs {
             allow_any_price: self.allow_any_price,
             errors_format: errors.unwrap_or_default().into(),
             forget_mapping: self.forget_mapping,
+            header_row: self.header_row,
         })
     }
 }
@@ -255,11 +259,11 @@ fn format(text: &str) -> Result<Stated, String> {
         "MDY" => How::DateOrder("MDY"),
         "YMD" => How::DateOrder("YMD"),
         "SERIAL" => How::DateOrder("SERIAL"),
-        "," => How::Decimal(","),
-        "." => How::Decimal("."),
+        "," | "COMMA" => How::Decimal(","),
+        "." | "POINT" => How::Decimal("."),
         _ => {
             return Err(format!(
-                "{how:?} is no way to read a column: use DMY, MDY, YMD, SERIAL, \",\" or \".\""
+                "{how:?} is no way to read a column: use DMY, MDY, YMD, SERIAL, comma or point"
             ));
         }
     };

@@ -92,9 +92,11 @@ fn contradictions_are_refused_and_repetitions_are_not() {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("DMY"), "{error}");
     assert_eq!(
-        header(&["--format", "A=DMY", "--format", "A=DMY", "--format", "A=."])
-            .formats
-            .len(),
+        header(&[
+            "--format", "A=DMY", "--format", "A=DMY", "--format", "A=point"
+        ])
+        .formats
+        .len(),
         1
     );
 }

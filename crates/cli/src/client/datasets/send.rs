@@ -48,7 +48,7 @@ pub async fn upload(
 }
 
 /// Has a file looked at and answers what an import would do; `bar` moves with the bytes, the errors
-/// file goes to `errors` where the header asks for one.
+/// file goes to `errors` where the header asks for one and rows have errors. Answers its bytes too.
 ///
 /// # Errors
 /// Where the file cannot be read, the server refuses it, or `errors` cannot be written.
@@ -58,16 +58,17 @@ pub async fn preview(
     path: &Path,
     bar: &ProgressBar,
     errors: &mut (dyn Write + Send),
-) -> Result<Preview> {
+) -> Result<(Preview, u64)> {
     let (sending, stream) = Sending::start(header, path, bar).await?;
     let mut client = connection.ingestion();
     let call = async {
         let mut answers = client.preview_dataset(stream).await?.into_inner();
-        let mut preview = None;
+        let (mut preview, mut bytes) = (None, 0);
         while let Some(answer) = answers.message().await? {
             match answer.part {
                 Some(Answer::Preview(first)) => preview = Some(first),
                 Some(Answer::ErrorsChunk(chunk)) => {
+                    bytes += chunk.len() as u64;
                     errors
                         .write_all(&chunk)
                         .map_err(Error::file("the errors file"))?;
@@ -75,7 +76,7 @@ pub async fn preview(
                 None => {}
             }
         }
-        present(preview, "preview")
+        Ok((present(preview, "preview")?, bytes))
     };
     sending.answer(path, call).await
 }

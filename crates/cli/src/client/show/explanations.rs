@@ -131,7 +131,7 @@ pub fn price_curve(out: Out<'_>, reply: &PriceCurveResponse) -> io::Result<()> {
     table.print(out)?;
     let said = match &reply.target {
         Some(target) => format!(
-            "The target has the highest {name}; floor and stretch keep 95 % of it. {:.2} is where it lies.",
+            "The target, {:.2}, has the highest {name}; floor and stretch keep 95 % of it.",
             target.price
         ),
         None => reply.no_target_reason.clone(),

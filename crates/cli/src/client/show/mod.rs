@@ -8,6 +8,7 @@ mod predictions;
 mod preview;
 mod problems;
 mod quotes;
+mod tracking;
 
 pub use datasets::{dataset, datasets, import};
 pub use explanations::{difference, policy, price_curve};
@@ -16,3 +17,4 @@ pub use models::{model, models};
 pub use predictions::{evidence, prediction, predictions, top_reasons};
 pub use preview::preview;
 pub use quotes::quotes;
+pub use tracking::{aliases, comparison, losses, provenance, retraining};

@@ -98,6 +98,12 @@ pub(super) fn origin_line(origin: &FileOrigin) -> String {
             origin.skipped_rows
         ));
     }
+    if origin.left_out_rows > 0 {
+        parts.push(format!(
+            "{} rows below it left out, being no data",
+            count(origin.left_out_rows.into())
+        ));
+    }
     if origin.empty_rows > 0 {
         parts.push(format!(
             "{} empty rows left out",

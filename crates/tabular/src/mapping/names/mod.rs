@@ -129,12 +129,16 @@ pub(super) fn fit(field: Field, normal_name: &str) -> (f64, &'static str) {
     let name = canonical(normal_name);
     let padded = format!(" {name} ");
     let mut best = (0.0, "");
+    // A phrase that is the whole name says all: the closing date is not just any date.
+    for (weight, list) in phrases_of(field) {
+        if let Some(phrase) = list.split('|').find(|phrase| canonical(phrase) == name) {
+            return (*weight, phrase);
+        }
+    }
     for (weight, list) in phrases_of(field) {
         for phrase in list.split('|') {
             let wanted = canonical(phrase);
-            let score = if wanted == name {
-                *weight
-            } else if let Some((before, after)) = padded.split_once(&format!(" {wanted} ")) {
+            let score = if let Some((before, after)) = padded.split_once(&format!(" {wanted} ")) {
                 let mut rest = before.split_whitespace().chain(after.split_whitespace());
                 let plain = stands_anywhere(field) || rest.all(|word| FILLERS.contains(&word));
                 if plain { weight * PART_OF_NAME } else { 0.0 }

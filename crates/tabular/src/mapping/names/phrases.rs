@@ -84,7 +84,7 @@ pub(super) const DATE: Phrases = &[
     (0.9, "data"),
     (
         0.85,
-        "created at|created date|creation date|erstellt am|data utworzenia|created on|\
+        "created at|created date|created time|creation time|create time|creation date|erstellt am|data utworzenia|created on|\
          create date|deal created|belegdatum|angelegt am|erstelldatum|erstellungsdatum|\
          erstellungs datum|erdat|document date|date de creation|date creation|fecha de creacion|\
          fecha creacion|data dokumentu|submitted|submission date|sent on|sent date|date sent|\
@@ -92,8 +92,15 @@ pub(super) const DATE: Phrases = &[
     ),
     (0.8, "order date|created|erstellt"),
     (
+        0.3,
+        "modified date|modified on|modified time|last modified date|last modified|last activity date|\
+         updated at|delivery date|due date|won time|won date|lost time|lost date|invoice date|\
+         liefertermin|lieferdatum|rechnungsdatum|geandert am|date de livraison|fecha de entrega|\
+         data dostawy|birth date|geburtsdatum",
+    ),
+    (
         0.55,
-        "close date|closing date|closed date|est close date|abschlussdatum|date de cloture|\
+        "expected close date|estimated close date|close date|closing date|closed date|est close date|abschlussdatum|date de cloture|\
          fecha de cierre|data zamkniecia",
     ),
 ];

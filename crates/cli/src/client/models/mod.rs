@@ -1,15 +1,24 @@
-//! `valutai models`: train, look, promote. Deliberately no judgement of scores: the server's notes
-//! are shown as they are.
+//! `valutai models`: train, look, compare, decide which one answers. Deliberately no judgement of scores:
+//! the server's notes are shown as they are.
+//!
+//! Layout: `champion` has what decides who answers, `retraining` what trains without being asked.
+
+mod champion;
+mod retraining;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use proto::training::{
-    GetModelRequest, GetModelResponse, ListModelsRequest, Model, ModelState, PromoteModelRequest,
-    PromoteModelResponse, TrainModelRequest, TrainModelResponse,
+    CancelTrainingRequest, CompareModelsRequest, GetModelRequest, GetModelResponse,
+    ListModelsRequest, Model, ModelState, TrainModelRequest, TrainModelResponse,
 };
 
+pub use self::{
+    champion::{AliasCommand, promote},
+    retraining::RetrainingCommand,
+};
 use super::{Connection, connect, model_export, present, show, tell_next_page, wait};
 use crate::{
     args::{Global, PageArgs},
@@ -28,6 +37,9 @@ pub enum ModelsCommand {
         /// Seed of everything random; the same data and seed give the same model
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Why, for whoever looks later
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
         /// Wait until the model is ready
         #[arg(long)]
         wait: bool,
@@ -41,8 +53,26 @@ pub enum ModelsCommand {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Show a model: scores, importances, parameters, cost
+    /// Show a model: scores, importances, parameters, cost, what it was made of
     Show {
+        /// Id of the model, or an alias such as champion
+        id: String,
+    },
+    /// Compare two models: scores, what made them, and which open quotes they judge differently
+    Compare {
+        /// Id of a model, or an alias
+        a: String,
+        /// Id of another, or an alias
+        b: String,
+        /// Percentage points from which on an open quote counts as moved
+        #[arg(long, value_name = "POINTS", default_value_t = 10.0)]
+        threshold: f64,
+        /// Most moved quotes to list
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        quotes: u32,
+    },
+    /// End a training that waits or runs
+    Cancel {
         /// Id of the model
         id: String,
     },
@@ -54,14 +84,29 @@ pub enum ModelsCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Make a model the one that answers by default
+    /// Make a model the champion, which answers by default, where it is not worse than the present one
     Promote {
         /// Id of the model
         id: String,
-        /// Why, for the audit trail
+        /// Why; needed for an override
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
+        /// Promote it although it is worse or cannot be compared
+        #[arg(long = "override", requires = "reason")]
+        overrides: bool,
+    },
+    /// Let the champion before the present one answer again
+    Rollback {
+        /// Why
         #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
+    /// Names that models are asked by: champion, challenger, and your own
+    #[command(subcommand)]
+    Alias(AliasCommand),
+    /// Train again without being asked, whenever enough outcomes are new
+    #[command(subcommand)]
+    Retraining(RetrainingCommand),
 }
 
 /// Starts training.
@@ -72,10 +117,12 @@ pub async fn train(
     connection: &Connection,
     dataset_id: &str,
     seed: u64,
+    reason: &str,
 ) -> Result<TrainModelResponse> {
     let request = connection.request(TrainModelRequest {
         dataset_id: dataset_id.to_owned(),
         seed,
+        reason: reason.to_owned(),
     });
     Ok(connection
         .training()
@@ -93,10 +140,10 @@ pub async fn get(connection: &Connection, id: &str) -> Result<GetModelResponse> 
     Ok(connection.training().get_model(request).await?.into_inner())
 }
 
-/// Waits until a model is ready or has failed, and answers it; `bar` shows the stage.
+/// Waits until a training has ended in whatever way, and answers its model; `bar` shows the stage.
 ///
 /// # Errors
-/// What the server refused a question with; a failed training is no error here.
+/// What the server refused a question with; a failed or cancelled training is no error here.
 pub async fn wait_until_trained(
     connection: &Connection,
     id: &str,
@@ -110,30 +157,10 @@ pub async fn wait_until_trained(
                 _ => &model.stage,
             };
             progress::show_share(bar, model.progress, stage);
-            matches!(model.state(), ModelState::Ready | ModelState::Failed)
+            !matches!(model.state(), ModelState::Queued | ModelState::Training)
         },
     )
     .await
-}
-
-/// Makes a model the one that answers by default.
-///
-/// # Errors
-/// What the server refused it with.
-pub async fn promote(
-    connection: &Connection,
-    id: &str,
-    reason: &str,
-) -> Result<PromoteModelResponse> {
-    let request = connection.request(PromoteModelRequest {
-        id: id.to_owned(),
-        reason: reason.to_owned(),
-    });
-    Ok(connection
-        .training()
-        .promote_model(request)
-        .await?
-        .into_inner())
 }
 
 /// Runs a command of `valutai models`.
@@ -146,8 +173,12 @@ pub async fn run(command: ModelsCommand, global: &Global) -> Result<()> {
         ModelsCommand::Train {
             dataset,
             seed,
+            reason,
             wait,
-        } => run_train(&connection, &dataset, seed, wait, global).await,
+        } => {
+            let started = train(&connection, &dataset, seed, &reason).await?;
+            run_train(&connection, started, wait, global).await
+        }
         ModelsCommand::List { dataset, page } => {
             let request = connection.request(ListModelsRequest {
                 dataset_id: dataset,
@@ -168,26 +199,61 @@ pub async fn run(command: ModelsCommand, global: &Global) -> Result<()> {
         ModelsCommand::Show { id } => {
             let reply = get(&connection, &id).await?;
             let model = present(reply.model.as_ref(), "model")?;
-            output::reply(global.output, &reply, |out| show::model(out, model))
+            output::reply(global.output, &reply, |out| {
+                show::model(out, model)?;
+                show::provenance(out, model)
+            })
         }
         ModelsCommand::Export { id, out } => model_export::run(&connection, &id, &out).await,
-        ModelsCommand::Promote { id, reason } => {
-            let reply = promote(&connection, &id, &reason).await?;
+        ModelsCommand::Compare {
+            a,
+            b,
+            threshold,
+            quotes,
+        } => {
+            let request = connection.request(CompareModelsRequest {
+                model_a: a,
+                model_b: b,
+                threshold: threshold / 100.0,
+                most_quotes: quotes,
+            });
+            let reply = connection
+                .training()
+                .compare_models(request)
+                .await?
+                .into_inner();
+            output::reply(global.output, &reply, |out| show::comparison(out, &reply))
+        }
+        ModelsCommand::Cancel { id } => {
+            let request = connection.request(CancelTrainingRequest { id });
+            let reply = connection
+                .training()
+                .cancel_training(request)
+                .await?
+                .into_inner();
             output::reply(global.output, &reply, |out| {
                 show::models(reply.model.as_slice()).print(out)
             })
         }
+        ModelsCommand::Promote {
+            id,
+            reason,
+            overrides,
+        } => champion::run_promote(&connection, &id, (&reason, overrides), global).await,
+        ModelsCommand::Rollback { reason } => {
+            champion::run_rollback(&connection, reason, global).await
+        }
+        ModelsCommand::Alias(command) => champion::run_alias(&connection, command, global).await,
+        ModelsCommand::Retraining(command) => retraining::run(&connection, command, global).await,
     }
 }
 
 async fn run_train(
     connection: &Connection,
-    dataset: &str,
-    seed: u64,
+    mut reply: TrainModelResponse,
     wait: bool,
     global: &Global,
 ) -> Result<()> {
-    let mut reply = train(connection, dataset, seed).await?;
     if wait {
         let bar = progress::of_share("training");
         let waited = wait_until_trained(connection, &reply.id, &bar).await;
@@ -207,6 +273,9 @@ async fn run_train(
             "the training failed: {}",
             model.problem
         )));
+    }
+    if model.state() == ModelState::Cancelled {
+        return Err(Error::Failed("the training was cancelled".to_owned()));
     }
     Ok(())
 }

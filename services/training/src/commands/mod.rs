@@ -1,6 +1,14 @@
 //! The units of work of training, each in one transaction. Deliberately no wire types, but for what
 //! it publishes and asks other services: `rpc` translates.
 
+mod champion;
+mod compare;
+mod gate;
+mod retraining;
+
+pub use champion::{Promotion, Wish, promote, set_challenger};
+pub use retraining::{promote_by_policy, retrain_if_due};
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,22 +16,24 @@ use platform::{Kit, TenantTx, page::Page, patience::eventually};
 use proto::{
     ingestion::{DatasetState, GetDatasetRequest, ingestion_nats},
     rpc::{Caller, Context},
-    training::{ModelFlagged, ModelPromoted, TrainingRequested},
+    training::{ModelFlagged, TrainingCancelled, TrainingRequested},
 };
 use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::{State, stale_reason},
-    store::{self, ModelRow},
+    domain::{
+        State,
+        alias::{Named, require_short},
+        stale_reason,
+    },
+    store::{self, ModelRow, NewModel},
 };
 
 type Result<T> = std::result::Result<T, Error>;
 
 /// Longest wait for the news of a dataset that ingestion calls ready.
 const NEWS_PATIENCE: Duration = Duration::from_secs(10);
-/// Longest reason of a promotion, in characters.
-const REASON_MAX: usize = 500;
 
 /// What training can do.
 #[derive(Debug, Clone)]
@@ -41,36 +51,25 @@ impl Commands {
         context: &Context,
         caller: &Caller,
         dataset_id: Uuid,
-        seed: u64,
+        (seed, reason): (u64, &str),
     ) -> Result<ModelRow> {
+        require_short(reason)?;
         self.await_dataset(context, caller.tenant_id, dataset_id)
             .await?;
-        let model = ModelRow {
-            id: Uuid::now_v7(),
+        let id = Uuid::now_v7();
+        let mut tx = self.begin(caller).await?;
+        let model = NewModel {
+            id,
             dataset_id,
-            seed: seed.cast_signed(),
-            state: State::Queued.text().to_owned(),
-            stage: String::new(),
-            progress: 0.0,
-            problem: String::new(),
+            seed,
             created_at: self.kit.clock.now(),
-            created_by: caller.user_id,
-            finished_at: None,
-            learned: None,
-            champion: false,
-            import_ids: Vec::new(),
-            stale_at: None,
+            created_by: Some(caller.user_id),
+            reason,
         };
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
-        store::insert_model(&mut tx, &model).await?;
-        tx.publish(&TrainingRequested {
-            model_id: model.id.to_string(),
-            dataset_id: dataset_id.to_string(),
-        })
-        .await?;
-        tx.audit(context, "training.train_model", model.id).await?;
+        request_training(&mut tx, context, &model).await?;
+        let model = store::find_model(&mut tx, id).await?;
         tx.commit().await?;
-        Ok(model)
+        model.ok_or(Error::NoModel(id))
     }
 
     /// Makes sure that a dataset can be trained on. Asks ingestion where nothing to learn from is known
@@ -111,8 +110,9 @@ impl Commands {
         Ok(found.and_then(|dataset| dataset.snapshot()).map(|_| ()))
     }
 
-    pub async fn get_model(&self, caller: &Caller, id: Uuid) -> Result<ModelRow> {
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
+    pub async fn get_model(&self, caller: &Caller, named: &Named) -> Result<ModelRow> {
+        let mut tx = self.begin(caller).await?;
+        let id = resolve(&mut tx, named).await?;
         let model = store::find_model(&mut tx, id).await?;
         tx.commit().await?;
         model.ok_or(Error::NoModel(id))
@@ -124,77 +124,71 @@ impl Commands {
         dataset_id: Option<Uuid>,
         page: Page,
     ) -> Result<Vec<ModelRow>> {
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
+        let mut tx = self.begin(caller).await?;
         let models = store::list_models(&mut tx, dataset_id, page.before, page.size).await?;
         tx.commit().await?;
         Ok(models)
     }
 
-    /// Makes a model the champion; nothing happens where it is already.
-    pub async fn promote_model(
+    /// Ends a training that waits or runs; nothing happens where it was cancelled before.
+    pub async fn cancel_training(
         &self,
         context: &Context,
         caller: &Caller,
         id: Uuid,
-        reason: &str,
     ) -> Result<ModelRow> {
-        let length = reason.chars().count();
-        if length > REASON_MAX {
-            return Err(Error::Reason(length));
-        }
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
-        let previous = store::claim_champion(&mut tx).await?;
-        let mut model = store::find_model(&mut tx, id)
-            .await?
-            .ok_or(Error::NoModel(id))?;
-        State::of(&model.state).require_ready(id)?;
-        if previous != Some(id) {
-            let promotion = Promotion {
-                previous,
-                promoted_by: Some(caller.user_id),
-                reason,
-            };
-            promote(&mut tx, &self.kit, context, id, promotion).await?;
+        let (mut tx, by) = (self.begin(caller).await?, caller.user_id);
+        let cancelled =
+            store::update_model_cancelled(&mut tx, id, by, self.kit.clock.now()).await?;
+        let model = store::find_model(&mut tx, id).await?;
+        let model = model.ok_or(Error::NoModel(id))?;
+        if cancelled {
+            tx.publish(&TrainingCancelled {
+                model_id: id.to_string(),
+                cancelled_by: by.to_string(),
+            })
+            .await?;
+            tx.audit(context, "training.cancel_training", id).await?;
         }
         tx.commit().await?;
-        model.champion = true;
-        Ok(model)
+        match State::of(&model.state) {
+            State::Cancelled => Ok(model),
+            state => Err(Error::Ended {
+                id,
+                state: state.text(),
+            }),
+        }
+    }
+
+    async fn begin(&self, caller: &Caller) -> Result<TenantTx> {
+        Ok(self.kit.database().begin(caller.tenant_id).await?)
     }
 }
 
-/// Who makes a model the champion, and why.
-#[derive(Debug)]
-pub struct Promotion<'a> {
-    pub previous: Option<Uuid>,
-    pub promoted_by: Option<Uuid>,
-    pub reason: &'a str,
-}
-
-/// Makes a model the champion within a unit of work that has claimed the championship.
-pub async fn promote(
+/// Asks for a training within a unit of work.
+pub async fn request_training(
     tx: &mut TenantTx,
-    kit: &Kit,
     context: &Context,
-    id: Uuid,
-    promotion: Promotion<'_>,
+    model: &NewModel<'_>,
 ) -> Result<()> {
-    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    store::update_champion(
-        tx,
-        id,
-        promotion.promoted_by,
-        promotion.reason,
-        kit.clock.now(),
-    )
-    .await?;
-    tx.publish(&ModelPromoted {
-        model_id: id.to_string(),
-        previous_model_id: text(promotion.previous),
-        promoted_by: text(promotion.promoted_by),
-        reason: promotion.reason.to_owned(),
+    store::insert_model(tx, model).await?;
+    tx.publish(&TrainingRequested {
+        model_id: model.id.to_string(),
+        dataset_id: model.dataset_id.to_string(),
     })
     .await?;
-    Ok(tx.audit(context, "training.promote_model", id).await?)
+    Ok(tx.audit(context, "training.train_model", model.id).await?)
+}
+
+/// The id that a caller means, who may have named an alias.
+pub async fn resolve(tx: &mut TenantTx, named: &Named) -> Result<Uuid> {
+    match named {
+        Named::Id(id) => Ok(*id),
+        Named::Alias(name) => {
+            let alias = store::find_alias(tx, name).await?;
+            Ok(alias.ok_or_else(|| Error::NoAlias(name.clone()))?.model_id)
+        }
+    }
 }
 
 /// Tells that a ready model should not be trusted further, within a unit of work that noted it.
