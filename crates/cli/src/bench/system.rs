@@ -15,7 +15,7 @@ use localservers::Servers;
 use platform::{
     Clock, Service,
     bus::Bus,
-    config::{Accounts, Key, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, Key, Networks, Secret, UploadLimits},
     launch::{Launch, Launched},
     patience::eventually,
     tail::{Positioned, Start, tail},
@@ -78,6 +78,7 @@ impl System {
             kek: stack::kept_secret(&key_file(&dir))?,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             postgres_connections: 8,
+            ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
             clamd: None,
             accounts: Accounts::default(),

@@ -314,7 +314,7 @@ impl Dialect {
 
 /// Reads a file; where its letters are in doubt, with the true encoding, which must be offered.
 fn sheet_of(bytes: &[u8], dialect: &Dialect) -> Result<Sheet, TestCaseError> {
-    match read(bytes, &ReadOptions::default()) {
+    match read(&bytes, &ReadOptions::default()) {
         Ok(sheet) => Ok(sheet),
         Err(ReadError::AmbiguousEncoding { candidates }) => {
             let is_right = |candidate: &tabular::EncodingCandidate| {

@@ -75,10 +75,8 @@ fn is_walk(text: &str) -> bool {
     let rows: Vec<String> = forwards.chain(backwards).collect();
     let mut rest = text;
     while !rest.is_empty() {
-        let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
-        let longest = ends
-            .filter(|end| rows.iter().any(|row| row.contains(&rest[..*end])))
-            .last();
+        let mut ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
+        let longest = ends.rfind(|end| rows.iter().any(|row| row.contains(&rest[..*end])));
         match longest {
             Some(end) if end >= 3 || end == rest.len() => rest = &rest[end..],
             _ => return false,

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn test_quotes_come_back_as_they_were() {
-        let columns = vec![
+        let columns = [
             Column::new("price", Role::Feature, Values::Number(vec![1.5, 2.5])),
             Column::new(
                 "region",
