@@ -134,7 +134,9 @@ fn send_open<E>(
         })
     };
     for of in &frame.columns {
-        column(of_file(of, rows))?;
+        let (mut message, levels) = of_file(of, rows);
+        message.levels = levels.into_iter().map(str::to_owned).collect();
+        column(message)?;
     }
     if frame.dates.is_some() {
         for of in derived(content, rows, history) {
