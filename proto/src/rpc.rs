@@ -1,7 +1,7 @@
 //! What the generated NATS clients and servers stand on: the caller's context, and the two traits
 //! that join typed code to a transport. Deliberately no transport: `platform` has it.
 
-use std::time::SystemTime;
+use std::{net::IpAddr, time::SystemTime};
 
 use bytes::Bytes;
 use prost::Message;
@@ -34,6 +34,10 @@ pub struct Context {
     pub idempotency_key: Option<String>,
     /// Names the client's request in logs, traces and the audit trail.
     pub request_id: String,
+    /// Address that the client came from; `None` for calls between services.
+    pub address: Option<IpAddr>,
+    /// What the client says that it is.
+    pub user_agent: Option<String>,
 }
 
 impl Context {

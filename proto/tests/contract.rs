@@ -160,27 +160,67 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         let methods = METHODS.values().filter(|method| method.right == right);
         methods.map(|method| method.name.as_str()).collect()
     };
-    assert_eq!(
-        with(Right::Viewer),
-        [
-            "ListSessions",
-            "SignOut",
-            "WhoAmI",
-            "ExplainDifference",
-            "GetPrediction",
-            "ListPredictions",
-            "WatchPredictions",
-            "GetReport",
-            "ListReports",
-        ]
-    );
+    // What everybody may do about their own account and membership.
+    let own = [
+        "BeginTotp",
+        "ChangeEmail",
+        "ChangePassword",
+        "ConfirmTotp",
+        "CreateApiKey",
+        "CreateOrganization",
+        "DisableTotp",
+        "LeaveOrganization",
+        "ListApiKeys",
+        "ListOrganizations",
+        "ListSessions",
+        "RenewRecoveryCodes",
+        "RevokeAllSessions",
+        "RevokeApiKey",
+        "RevokeSession",
+        "SendVerificationEmail",
+        "SignOut",
+        "SwitchOrganization",
+        "WhoAmI",
+    ];
+    let read = [
+        "ExplainDifference",
+        "GetPrediction",
+        "ListPredictions",
+        "WatchPredictions",
+        "GetReport",
+        "ListReports",
+    ];
+    assert_eq!(with(Right::Viewer), [&own[..], &read[..]].concat());
     assert_eq!(
         with(Right::Owner),
         [
             "AddMember",
+            "CancelOrganizationDeletion",
+            "ChangeMemberRole",
+            "ConfirmOrganizationDeletion",
+            "CreateServiceAccount",
+            "InviteMember",
             "ListAuditEntries",
+            "ListInvitations",
             "ListMembers",
+            "ListServiceAccounts",
+            "RemoveMember",
+            "RequestOrganizationDeletion",
+            "RevokeInvitation",
+            "RevokeServiceAccount",
+            "TransferOwnership",
             "DeleteDataset"
+        ]
+    );
+    assert_eq!(
+        with(Right::Public),
+        [
+            "AcceptInvitation",
+            "RequestPasswordReset",
+            "ResetPassword",
+            "SignIn",
+            "SignUp",
+            "VerifyEmail"
         ]
     );
 }

@@ -46,7 +46,35 @@ fn commands_of_the_manual_parse() {
         "valutai auth sign-in --email a@b.example",
         "valutai -o json auth whoami",
         "valutai auth sessions -o json",
-        "valutai team add --email a@b.example --role analyst --password-stdin",
+        "valutai auth sign-in --email a@b.example --code 123456",
+        "valutai auth verify",
+        "valutai auth verify --sign-up vam_x --password-stdin",
+        "valutai auth change-email --email a@b.example",
+        "valutai auth change-password --password-stdin",
+        "valutai auth reset-password --email a@b.example",
+        "valutai auth reset-password vam_x --password-stdin",
+        "valutai auth totp begin",
+        "valutai auth totp confirm 123456",
+        "valutai auth totp disable 123456",
+        "valutai auth sessions",
+        "valutai auth revoke-session ID",
+        "valutai auth revoke-sessions --including-this",
+        "valutai auth keys create --name ci --role viewer --days 30",
+        "valutai auth keys list",
+        "valutai auth keys revoke ID",
+        "valutai team invite --email a@b.example --role analyst",
+        "valutai team accept vam_x --password-stdin",
+        "valutai team role USER owner",
+        "valutai team remove USER",
+        "valutai team transfer USER",
+        "valutai team organizations",
+        "valutai team switch ID",
+        "valutai team create Acme",
+        "valutai team leave",
+        "valutai team delete --name Acme --password-stdin",
+        "valutai team delete --confirm vam_x",
+        "valutai team delete --cancel",
+        "valutai team service-accounts create --name erp --role analyst",
         "valutai audit list --page-size 10",
         "valutai datasets import q.csv --name N --map outcome=Status --ignore Notes --dry-run",
         "valutai datasets import q.csv --map list_price=List=Price --wait",
@@ -105,7 +133,11 @@ fn misuse_is_refused() {
     refused("valutai models retraining on d --outcomes 0");
     refused("valutai quotes list");
     refused("valutai quotes list d --price-min 1,5");
-    refused("valutai team add --email a@b.example --role king");
+    refused("valutai team invite --email a@b.example --role king");
+    refused("valutai team delete");
+    refused("valutai team delete --cancel --confirm vam_x");
+    refused("valutai auth verify --sign-up");
+    refused("valutai auth reset-password");
     refused("valutai predictions list --page-size 0");
     refused("valutai -o xml auth whoami");
     refused("valutai sample --rows 0 --out q.csv");

@@ -149,7 +149,7 @@ async fn people_who_may_not() -> TestResult {
         ("people@example.com", "not the password"),
         ("stranger@example.com", support::PASSWORD),
     ] {
-        let answer = auth::sign_in(&anonymous, email, &Secret::verbatim(password)).await;
+        let answer = auth::sign_in(&anonymous, email, &Secret::verbatim(password), "").await;
         match answer {
             Err(Error::Refused { code, message }) => {
                 assert_eq!(code, Code::Unauthenticated);

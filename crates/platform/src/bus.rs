@@ -181,7 +181,7 @@ impl Bus {
     }
 
     /// Ends when the connection is lost from now on: what was asked before will not be answered.
-    pub(crate) async fn lost(&self) {
+    pub async fn lost(&self) {
         let mut losses = self.losses.clone();
         losses.mark_unchanged();
         if losses.changed().await.is_err() {

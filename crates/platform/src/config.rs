@@ -1,17 +1,20 @@
 //! Everything a process can be told, read from the environment in this file and nowhere else.
 //! Deliberately no file format: a variable each, a file for each secret.
 
+mod accounts;
+mod uploads;
+
 use std::{
-    env, fmt, fs,
-    net::SocketAddr,
-    num::{NonZeroU32, NonZeroU64},
-    path::PathBuf,
-    str::FromStr,
-    time::Duration,
+    env, fmt, fs, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
+
+pub use self::{
+    accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
+    uploads::{ClamdAddress, UploadLimits},
+};
 
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -46,103 +49,10 @@ pub struct Config {
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads; none where unset. Variable `VALUTAI_CLAMD`.
     pub clamd: Option<ClamdAddress>,
-}
-
-/// Largest uploads that are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UploadLimits {
-    /// Bytes of the file as it is sent. Variable `VALUTAI_UPLOAD_MAX_BYTES`.
-    pub max_bytes: u64,
-    /// Rows below the header. Variable `VALUTAI_UPLOAD_MAX_ROWS`.
-    pub max_rows: u32,
-    /// Columns. Variable `VALUTAI_UPLOAD_MAX_COLUMNS`.
-    pub max_columns: u32,
-    /// Bytes of one cell. Variable `VALUTAI_UPLOAD_MAX_CELL_BYTES`.
-    pub max_cell_bytes: u32,
-    /// How many times larger the content of an archive may be than the archive. Variable
-    /// `VALUTAI_UPLOAD_MAX_EXPANSION`.
-    pub max_expansion: u32,
-}
-
-impl Default for UploadLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 256 * 1024 * 1024,
-            max_rows: 1_000_000,
-            max_columns: 500,
-            max_cell_bytes: 32 * 1024,
-            max_expansion: 200,
-        }
-    }
-}
-
-impl UploadLimits {
-    /// Reads the environment.
-    ///
-    /// # Errors
-    /// Names the first variable that is malformed.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "a whole number above 0";
-        let usual = Self::default();
-        let number = |name, usual: u32| {
-            Ok(parsed::<NonZeroU32>(name, EXPECTED)?.map_or(usual, NonZeroU32::get))
-        };
-        Ok(Self {
-            max_bytes: parsed::<NonZeroU64>("VALUTAI_UPLOAD_MAX_BYTES", EXPECTED)?
-                .map_or(usual.max_bytes, NonZeroU64::get),
-            max_rows: number("VALUTAI_UPLOAD_MAX_ROWS", usual.max_rows)?,
-            max_columns: number("VALUTAI_UPLOAD_MAX_COLUMNS", usual.max_columns)?,
-            max_cell_bytes: number("VALUTAI_UPLOAD_MAX_CELL_BYTES", usual.max_cell_bytes)?,
-            max_expansion: number("VALUTAI_UPLOAD_MAX_EXPANSION", usual.max_expansion)?,
-        })
-    }
-}
-
-/// Where a clamd listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClamdAddress {
-    /// `host:port`.
-    Tcp(String),
-    /// The path of a socket, written `unix:/path`.
-    Unix(PathBuf),
-}
-
-impl ClamdAddress {
-    /// Reads the environment.
-    ///
-    /// # Errors
-    /// Where the variable is malformed.
-    pub fn from_env() -> Result<Option<Self>, ConfigError> {
-        parsed("VALUTAI_CLAMD", "host:port or unix:/path")
-    }
-}
-
-impl FromStr for ClamdAddress {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.starts_with('/') {
-                Ok(Self::Unix(path.into()))
-            } else {
-                Err(())
-            };
-        }
-        let (host, port) = text.rsplit_once(':').ok_or(())?;
-        if host.is_empty() || port.parse::<u16>().is_err() {
-            return Err(());
-        }
-        Ok(Self::Tcp(text.to_owned()))
-    }
-}
-
-impl fmt::Display for ClamdAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
+    /// Accounts, sessions and mail.
+    pub accounts: Accounts,
+    /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
+    pub trusted_proxies: Networks,
 }
 
 /// Where traces and logs go.
@@ -298,6 +208,8 @@ impl Config {
                 }),
             uploads: UploadLimits::from_env()?,
             clamd: ClamdAddress::from_env()?,
+            accounts: Accounts::from_env()?,
+            trusted_proxies: Networks::trusted_proxies_from_env()?,
         })
     }
 }
@@ -371,7 +283,10 @@ mod tests {
     #[test]
     fn every_variable_is_documented_for_operators() {
         let page = include_str!("../../../deploy/README.md");
-        let code = include_str!("config.rs");
+        let code = concat!(
+            include_str!("config.rs"),
+            include_str!("config/accounts.rs")
+        );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))
             .filter(|word| word.len() > 8 && word.starts_with("VALUTAI_"))

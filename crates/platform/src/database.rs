@@ -282,6 +282,18 @@ impl TenantTx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Deletes every row of the tenant in this schema.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn erase_tenant(&mut self) -> Result<()> {
+        set_local(&mut self.tx, "statement_timeout", "1h").await?;
+        sqlx::query("SELECT erase_tenant()")
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     /// Commits, and wakes the relay where events were written.
     ///
     /// # Errors

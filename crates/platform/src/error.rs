@@ -140,6 +140,9 @@ pub enum Error {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// A setting is refused by the service that it is for.
+    #[error("refusing to start: {0}")]
+    Setting(String),
     /// Listening or another system call failed.
     #[error("{what}: {source}")]
     Io {

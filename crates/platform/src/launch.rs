@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::{
     Clock, Config,
-    config::{ClamdAddress, Key, Secret, UploadLimits},
+    config::{Accounts, ClamdAddress, Key, Networks, Secret, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -44,6 +44,10 @@ pub struct Launch {
     pub uploads: UploadLimits,
     /// The virus scanner that looks at uploads.
     pub clamd: Option<ClamdAddress>,
+    /// Accounts, sessions and mail.
+    pub accounts: Accounts,
+    /// Proxies whose word on a client's address counts.
+    pub trusted_proxies: Networks,
 }
 
 impl Launch {
@@ -119,6 +123,8 @@ impl Launch {
             ack_wait: self.ack_wait,
             uploads: self.uploads,
             clamd: self.clamd.clone(),
+            accounts: self.accounts.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
         })
     }
 

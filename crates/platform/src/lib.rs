@@ -2,7 +2,7 @@
 //!
 //! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
 //! [`crypto`], [`keys`] and [`blobs`] for what rests, [`clamd`] to have it scanned; [`database`] and [`migrate`] for Postgres;
-//! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`service`] puts them together.
+//! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`service`] puts them together; `erase` ends a tenant.
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
@@ -15,6 +15,7 @@ pub mod consumer;
 pub mod crypto;
 pub mod database;
 pub mod dead;
+mod erase;
 pub mod error;
 pub mod health;
 pub mod keys;

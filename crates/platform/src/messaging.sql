@@ -17,3 +17,41 @@ CREATE TABLE IF NOT EXISTS inbox (
 );
 CREATE INDEX IF NOT EXISTS inbox_handled_at ON inbox (handled_at);
 GRANT SELECT, INSERT, DELETE ON outbox, inbox TO {app};
+
+-- Deletes every row of the tenant that the transaction is for, whatever has a tenant_id: also what the
+-- service itself may only append to. Runs as the owner of the tables, who is bound by the same policies.
+CREATE OR REPLACE FUNCTION erase_tenant() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    tenant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    waiting text[];
+    refused text[];
+    name text;
+BEGIN
+    IF tenant IS NULL THEN
+        RAISE EXCEPTION 'no tenant is set';
+    END IF;
+    SELECT coalesce(array_agg(c.relname::text), '{}') INTO waiting
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+    WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'p') AND NOT c.relispartition;
+    -- What others refer to goes once they are gone.
+    WHILE cardinality(waiting) > 0 LOOP
+        refused := '{}';
+        FOREACH name IN ARRAY waiting LOOP
+            BEGIN
+                EXECUTE format('DELETE FROM %I WHERE tenant_id = $1', name) USING tenant;
+            EXCEPTION WHEN foreign_key_violation THEN
+                refused := refused || name;
+            END;
+        END LOOP;
+        IF cardinality(refused) = cardinality(waiting) THEN
+            RAISE EXCEPTION 'these tables refer to each other in a circle: %', refused;
+        END IF;
+        waiting := refused;
+    END LOOP;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION erase_tenant() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION erase_tenant() TO {app};

@@ -142,7 +142,10 @@ pub async fn migrate(admin: &mut PgConnection, schemas: &[Schema]) -> Result<()>
 }
 
 async fn migrate_as_owner(admin: &mut PgConnection, schema: &Schema, app: &str) -> Result<()> {
-    run(admin, MESSAGING.replace("{app}", app)).await?;
+    let messaging = MESSAGING
+        .replace("{app}", app)
+        .replace("{schema}", schema.name);
+    run(admin, messaging).await?;
     schema.migrator.run_direct(None, admin, false).await?;
     Ok(())
 }

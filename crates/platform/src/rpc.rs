@@ -38,6 +38,8 @@ const CALLER: &str = "valutai-caller";
 const DEADLINE: &str = "valutai-deadline-ms";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REQUEST_ID: &str = "x-request-id";
+const ADDRESS: &str = "valutai-client-address";
+const USER_AGENT: &str = "valutai-client-agent";
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details";
@@ -228,6 +230,12 @@ fn write_context(context: &Context) -> HeaderMap {
         headers.insert(IDEMPOTENCY_KEY, key.as_str());
     }
     headers.insert(REQUEST_ID, context.request_id.as_str());
+    if let Some(address) = context.address {
+        headers.insert(ADDRESS, address.to_string());
+    }
+    if let Some(agent) = &context.user_agent {
+        headers.insert(USER_AGENT, agent.as_str());
+    }
     if let Some(value) = telemetry::traceparent() {
         headers.insert(TRACEPARENT, value);
     }
@@ -242,6 +250,8 @@ fn read_context(headers: &HeaderMap) -> Context {
             .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
         idempotency_key: text(headers, IDEMPOTENCY_KEY).map(str::to_owned),
         request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
+        address: text(headers, ADDRESS).and_then(|address| address.parse().ok()),
+        user_agent: text(headers, USER_AGENT).map(str::to_owned),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     bus::Bus,
     config::TelemetryConfig,
     consumer::Consumer,
+    erase,
     error::{Result, chain},
     health,
     keys::{KeyRing, RemoteKeys},
@@ -186,7 +187,12 @@ pub async fn start(
     let wiring = (service.wire)(kit.clone()).await?;
     let work = TaskTracker::new();
     let relay = start_relay(&kit);
-    for consumer in wiring.consumers {
+    work.spawn(erase::forget_keys(&kit, kit.shutdown.clone()).await?);
+    let erasure = kit
+        .database
+        .as_ref()
+        .map(|_| erase::consumer(&kit, service.name));
+    for consumer in wiring.consumers.into_iter().chain(erasure) {
         consumer.ensure(&kit.bus).await?;
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
     }

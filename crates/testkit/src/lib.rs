@@ -8,7 +8,7 @@ use localservers::{Options, SharedServers, shared_for_run};
 use platform::{
     Clock, Database, Service,
     bus::Bus,
-    config::{ACK_WAIT, Key, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, UploadLimits},
     launch::{Launch, Launched},
 };
 use sqlx::PgConnection;
@@ -67,6 +67,11 @@ impl World {
             ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
             clamd: None,
+            accounts: Accounts {
+                mail: Some(MailSink::Folder(mail_dir(&name))),
+                ..Accounts::default()
+            },
+            trusted_proxies: Networks::default(),
         };
         launch.prepare(services).await?;
         Ok(Self {
@@ -145,6 +150,12 @@ impl World {
         Ok(self.launch.admin().await?)
     }
 
+    /// Where the services leave mail, a file each.
+    #[must_use]
+    pub fn mail_dir(&self) -> PathBuf {
+        mail_dir(&self.launch.database)
+    }
+
     /// Asserts that no service left an event unpublished.
     ///
     /// # Errors
@@ -173,6 +184,7 @@ impl Drop for World {
     fn drop(&mut self) {
         // The run's own temporary files; what stays behind harms nobody.
         let _ = std::fs::remove_dir_all(&self.launch.blob_dir);
+        let _ = std::fs::remove_dir_all(self.mail_dir());
     }
 }
 
@@ -203,6 +215,10 @@ async fn servers() -> TestResult<&'static SharedServers> {
         let _ = SERVERS.set(started);
     }
     SERVERS.get().ok_or_else(|| "the servers vanished".into())
+}
+
+fn mail_dir(name: &str) -> PathBuf {
+    std::env::temp_dir().join("valutai-test-mail").join(name)
 }
 
 fn blob_dir(name: &str) -> PathBuf {

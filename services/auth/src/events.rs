@@ -22,7 +22,10 @@ pub fn consumer(kit: &Kit) -> Consumer {
                 .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
                 .await?;
             let Some(mut tx) = opened else { return Ok(()) };
-            append(&mut tx, &kek, &event).await?;
+            // What comes after the end of an organisation must not begin its trail anew.
+            if store::claim_organization(&mut tx).await?.is_some() {
+                append(&mut tx, &kek, &event).await?;
+            }
             tx.commit().await?;
             Ok::<(), Failure>(())
         }

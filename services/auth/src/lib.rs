@@ -1,18 +1,21 @@
-//! The auth service: accounts, sessions, members of an organisation, the tenant's data key, and the
-//! audit trail.
+//! The auth service: accounts, sessions, API keys, members of an organisation, the tenant's data key,
+//! and the audit trail.
 //!
 //! Layout: [`domain`] has the rules, `commands` the units of work, `events` what it reacts to, `rpc`
-//! the calls it answers, `store` the SQL. Deliberately not here: who may call what, which stands
+//! the calls it answers, `jobs` the mail and the end of organisations, `store` the SQL. Deliberately not here: who may call what, which stands
 //! beside each method in the contract.
 
 mod commands;
 pub mod domain;
 mod error;
 mod events;
+mod jobs;
 mod rpc;
 mod store;
 
 pub use error::Error;
+
+use std::sync::Arc;
 
 use platform::{Kit, Service, Wiring};
 
@@ -25,13 +28,26 @@ pub const SERVICE: Service = Service {
     wire: |kit| Box::pin(wire(kit)),
 };
 
-#[expect(
-    clippy::unused_async,
-    reason = "every service is wired by the same signature"
-)]
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
-    let commands = commands::Commands::new(&kit);
-    Ok(Wiring::new()
+    let bells = Arc::new(commands::Bells::default());
+    let commands = commands::Commands::new(&kit, Arc::clone(&bells)).map_err(refused)?;
+    let ending = jobs::end_organizations(commands.clone(), Arc::clone(&bells), kit.clone());
+    let mut wiring = Wiring::new()
         .consume(events::consumer(&kit))
-        .rpc(proto::auth::auth_nats::Server(rpc::Rpc::new(commands))))
+        .task("endings", ending);
+    match jobs::Post::new(&kit, commands.clone()).map_err(refused)? {
+        Some(post) => wiring = wiring.task("mail", jobs::send_mail(post, bells, kit.clone())),
+        None => {
+            tracing::warn!("VALUTAI_MAIL is not set: nobody can be invited or set a new password")
+        }
+    }
+    Ok(wiring.rpc(proto::auth::auth_nats::Server(rpc::Rpc::new(commands))))
+}
+
+/// A setting that auth cannot start with.
+fn refused(error: Error) -> platform::Error {
+    match error {
+        Error::Platform(error) => error,
+        other => platform::Error::Setting(other.to_string()),
+    }
 }

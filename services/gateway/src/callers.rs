@@ -1,16 +1,20 @@
-//! Who is calling: session tokens resolved by auth and remembered for seconds. Deliberately no
-//! judgement: the contract says who may call what.
+//! Who is calling: tokens resolved by auth and remembered for seconds, and where the call comes
+//! from. Deliberately no judgement: the contract says who may call what.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use futures::StreamExt as _;
-use platform::{Kit, Result, rpc::NatsTransport, shutdown::Shutdown, wire};
+use http::{HeaderMap, HeaderValue};
+use platform::{Kit, Result, config::Networks, rpc::NatsTransport, shutdown::Shutdown, wire};
 use proto::{
-    auth::{AuthenticateRequest, AuthenticateResponse, SessionRevoked, auth_nats::Client},
+    auth::{
+        AccessChanged, AuthenticateRequest, AuthenticateResponse, SessionRevoked, auth_nats::Client,
+    },
     rpc::{Caller, Context},
 };
 use sha2::{Digest as _, Sha256};
@@ -25,14 +29,28 @@ const MANY: usize = 10_000;
 /// Longest a call may take, whatever the client asks for.
 const LONGEST_CALL: Duration = Duration::from_secs(300);
 
+/// Most characters kept of what a client says that it is.
+const USER_AGENT_MAX: usize = 200;
+/// Where the client's address waits for [`Callers::context`]; what a client sends under this name is
+/// thrown away.
+const CLIENT_ADDRESS: &str = "valutai-client-address";
+
 type TokenHash = Vec<u8>;
 
 /// Resolves callers.
 #[derive(Debug, Clone)]
 pub struct Callers {
     auth: Client<NatsTransport>,
-    known: Arc<Mutex<HashMap<TokenHash, Known>>>,
+    known: Arc<Mutex<Cache>>,
+    proxies: Networks,
     shutdown: Shutdown,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    callers: HashMap<TokenHash, Known>,
+    /// Counts what was forgotten, so that an answer from before is not remembered after it.
+    forgotten: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -46,24 +64,63 @@ impl Callers {
         Self {
             auth: Client(kit.transport.clone()),
             known: Arc::default(),
+            proxies: kit.config.trusted_proxies.clone(),
             shutdown: kit.shutdown.clone(),
         }
     }
 
-    /// Forgets sessions as soon as auth tells that they were revoked.
+    /// Forgets callers as soon as auth tells that a session ended or a role changed, and all of them
+    /// when the connection over which it would tell is lost.
     pub async fn forget_revoked(self, kit: &Kit) -> Result<impl Future<Output = ()> + use<>> {
         let mut revoked = Box::pin(kit.bus.hear::<SessionRevoked>().await?);
+        let mut changed = Box::pin(kit.bus.hear::<AccessChanged>().await?);
+        let bus = kit.bus.clone();
         Ok(async move {
+            let mut lost = Box::pin(bus.lost());
             loop {
                 tokio::select! {
                     heard = revoked.next() => match heard {
-                        Some((_, event)) => drop(self.lock().remove(&event.token_hash)),
+                        Some((_, event)) => self.forget(|hash, _| *hash == event.token_hash),
                         None => return,
                     },
+                    heard = changed.next() => match heard {
+                        Some((tenant, event)) => {
+                            let user = Uuid::try_parse(&event.user_id).ok();
+                            self.forget(|_, known| {
+                                known.caller.tenant_id == tenant
+                                    && user.is_none_or(|user| known.caller.user_id == user)
+                            });
+                        }
+                        None => return,
+                    },
+                    () = &mut lost => {
+                        self.forget(|_, _| true);
+                        lost.set(bus.lost());
+                    }
                     () = self.shutdown.cancelled() => return,
                 }
             }
         })
+    }
+
+    fn forget(&self, which: impl Fn(&TokenHash, &Known) -> bool) {
+        let mut cache = self.lock();
+        cache.forgotten += 1;
+        cache.callers.retain(|hash, known| !which(hash, known));
+    }
+
+    /// Notes the client's address where [`Self::context`] finds it: the peer's, or the one that a
+    /// trusted proxy names.
+    pub fn note_address(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
+        headers.remove(CLIENT_ADDRESS);
+        let forwarded = headers.get_all("x-forwarded-for");
+        let named = forwarded.iter().filter_map(|value| value.to_str().ok());
+        let Some(address) = peer.map(|peer| client_address(peer, named, &self.proxies)) else {
+            return;
+        };
+        if let Ok(value) = HeaderValue::from_str(&address.to_string()) {
+            headers.insert(CLIENT_ADDRESS, value);
+        }
     }
 
     /// What travels beside a call: caller, deadline, request id, idempotency key.
@@ -80,6 +137,8 @@ impl Callers {
             deadline: Some(SystemTime::now() + patience),
             idempotency_key: text(metadata, "idempotency-key").map(str::to_owned),
             request_id,
+            address: text(metadata, CLIENT_ADDRESS).and_then(|address| address.parse().ok()),
+            user_agent: text(metadata, "user-agent").map(plain),
         };
         if let Some(value) = text(metadata, "authorization") {
             let token = value.strip_prefix("Bearer ").ok_or_else(|| {
@@ -92,7 +151,10 @@ impl Callers {
 
     async fn resolve(&self, token: &str, context: &Context) -> Result<Caller, Status> {
         let hash = Sha256::digest(token.as_bytes()).to_vec();
-        let known = self.lock().get(&hash).cloned();
+        let (known, forgotten) = {
+            let cache = self.lock();
+            (cache.callers.get(&hash).cloned(), cache.forgotten)
+        };
         if let Some(known) = known.filter(|known| known.until > Instant::now()) {
             return Ok(known.caller);
         }
@@ -102,12 +164,16 @@ impl Callers {
         let answer = self.auth.authenticate(context, request).await?;
         let caller =
             caller_of(&answer).ok_or_else(|| Status::internal("the session could not be read"))?;
-        let mut all = self.lock();
-        if all.len() > MANY {
-            let now = Instant::now();
-            all.retain(|_, known| known.until > now);
+        let mut cache = self.lock();
+        // Something was revoked while auth was being asked; its answer may be from before that.
+        if cache.forgotten != forgotten {
+            return Ok(caller);
         }
-        all.insert(
+        if cache.callers.len() > MANY {
+            let now = Instant::now();
+            cache.callers.retain(|_, known| known.until > now);
+        }
+        cache.callers.insert(
             hash,
             Known {
                 caller: caller.clone(),
@@ -117,9 +183,38 @@ impl Callers {
         Ok(caller)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Cache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last address on the way that no trusted proxy has: further back, anybody may have written
+/// anything.
+fn client_address<'h>(
+    peer: IpAddr,
+    forwarded: impl Iterator<Item = &'h str>,
+    proxies: &Networks,
+) -> IpAddr {
+    let named: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
+    let mut address = peer;
+    for name in named.into_iter().rev() {
+        if !proxies.contain(address) {
+            break;
+        }
+        match name.trim().parse() {
+            Ok(before) => address = before,
+            Err(_) => break,
+        }
+    }
+    address.to_canonical()
+}
+
+/// Printable ASCII alone, and not too much of it.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .take(USER_AGENT_MAX)
+        .collect()
 }
 
 fn caller_of(answer: &AuthenticateResponse) -> Option<Caller> {
@@ -163,6 +258,28 @@ fn parse_timeout(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_trusted_proxies_name_addresses() {
+        let proxies: Networks = "10.0.0.0/8".parse().expect("parses");
+        let client = |peer: &str, forwarded: &[&str]| {
+            let peer = peer.parse().expect("parses");
+            client_address(peer, forwarded.iter().copied(), &proxies).to_string()
+        };
+        assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            client("10.0.0.1", &["6.6.6.6, 198.51.100.7, 10.0.0.2"]),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            client("10.0.0.1", &["6.6.6.6", "198.51.100.7"]),
+            "198.51.100.7"
+        );
+        assert_eq!(client("10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(client("::ffff:192.0.2.1", &[]), "192.0.2.1");
+    }
 
     #[test]
     fn reads_grpc_timeouts() {

@@ -11,7 +11,10 @@ use proto::{
     raw::RawCodec,
     rpc::Context,
 };
-use tonic::{Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes};
+use tonic::{
+    Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes,
+    transport::server::TcpConnectInfo,
+};
 use tonic_prost::ProstCodec;
 use tracing::Instrument as _;
 
@@ -67,7 +70,13 @@ pub async fn routes(gateway: Arc<Gateway>) -> Routes {
     Routes::from(routes.into_axum_router().fallback_service(contract))
 }
 
-async fn call(State(gateway): State<Arc<Gateway>>, request: Request<HttpBody>) -> Response<Body> {
+async fn call(
+    State(gateway): State<Arc<Gateway>>,
+    mut request: Request<HttpBody>,
+) -> Response<Body> {
+    let peer = request.extensions().get::<TcpConnectInfo>();
+    let peer = peer.and_then(TcpConnectInfo::remote_addr).map(|at| at.ip());
+    gateway.callers.note_address(request.headers_mut(), peer);
     let path = request.uri().path();
     let known = METHODS
         .get(path)

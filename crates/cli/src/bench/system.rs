@@ -15,7 +15,7 @@ use localservers::Servers;
 use platform::{
     Clock, Service,
     bus::Bus,
-    config::{Key, Secret, UploadLimits},
+    config::{Accounts, Key, Networks, Secret, UploadLimits},
     launch::{Launch, Launched},
     patience::eventually,
     tail::{Positioned, Start, tail},
@@ -80,6 +80,8 @@ impl System {
             postgres_connections: 8,
             uploads: UploadLimits::default(),
             clamd: None,
+            accounts: Accounts::default(),
+            trusted_proxies: Networks::default(),
         };
         match start_services(&launch, &dir).await {
             Ok(started) => Ok(Self {

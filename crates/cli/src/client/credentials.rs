@@ -85,6 +85,19 @@ impl Credentials {
         self.save(&content)
     }
 
+    /// Puts another token in place of an endpoint's, for the same person.
+    ///
+    /// # Errors
+    /// Where none is stored, or the file cannot be read or written.
+    pub fn replace(&self, endpoint: &str, token: &str) -> Result<()> {
+        let mut content = self.load()?;
+        let entry = content.endpoints.get_mut(&key(endpoint)).ok_or_else(|| {
+            Error::Credentials(format!("nobody is signed in at {endpoint}: sign in again"))
+        })?;
+        token.clone_into(&mut entry.token);
+        self.save(&content)
+    }
+
     /// Forgets an endpoint's token where it is this one.
     ///
     /// # Errors
@@ -170,6 +183,17 @@ mod tests {
             assert_eq!(mode(store.path()), 0o600);
             assert_eq!(mode(base.join("valutai")), 0o700);
         }
+        store.replace("http://a:1", "three").expect("replaces");
+        assert_eq!(
+            store.token("http://a:1").expect("reads").as_deref(),
+            Some("three")
+        );
+        store
+            .replace("http://c:1", "four")
+            .expect_err("is nobody's");
+        store
+            .store("http://a:1", "x@a.example", "one")
+            .expect("stores");
         store.forget("http://a:1", "another").expect("keeps");
         assert!(store.token("http://a:1").expect("reads").is_some());
         store.forget("http://a:1", "one").expect("forgets");

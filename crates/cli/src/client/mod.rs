@@ -32,10 +32,10 @@ pub use credentials::Credentials;
 /// Commands that talk to a gateway.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Sign up, sign in, sign out, and look at your sessions
+    /// Your account: sign up and in, password, second factor, sessions, API keys
     #[command(subcommand)]
     Auth(auth::AuthCommand),
-    /// Look at your team and add to it
+    /// Look at your team, change it, and move between organisations
     #[command(subcommand)]
     Team(team::TeamCommand),
     /// Read the record of everything that was done

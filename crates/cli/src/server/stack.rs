@@ -13,7 +13,10 @@ use clap::Args;
 use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
-    config::{ACK_WAIT, ClamdAddress, Key, Secret, UploadLimits},
+    config::{
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret,
+        UploadLimits,
+    },
     launch::{Launch, Launched},
 };
 
@@ -92,7 +95,7 @@ impl Stack {
     ) -> Result<Self> {
         fs::create_dir_all(data_dir).map_err(Error::file(data_dir))?;
         let servers = start_servers(args, data_dir, durable, report).await?;
-        match launch(&servers, data_dir, listen).await {
+        match launch(&servers, data_dir, listen, durable).await {
             Ok((launched, endpoint)) => Ok(Self {
                 servers,
                 launched,
@@ -148,8 +151,9 @@ async fn launch(
     servers: &Servers,
     data_dir: &Path,
     listen: SocketAddr,
+    durable: bool,
 ) -> Result<(Launched, String)> {
-    let setting = |error: platform::config::ConfigError| Error::Failed(error.to_string());
+    let setting = |error: ConfigError| Error::Failed(error.to_string());
     let launch = Launch {
         admin_url: Secret::new(servers.postgres_url()),
         database: "valutai".to_owned(),
@@ -163,6 +167,8 @@ async fn launch(
         ack_wait: ACK_WAIT,
         uploads: UploadLimits::from_env().map_err(setting)?,
         clamd: ClamdAddress::from_env().map_err(setting)?,
+        accounts: accounts(data_dir, durable).map_err(setting)?,
+        trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
     };
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;
@@ -172,6 +178,20 @@ async fn launch(
         .map_err(failed)?;
     let endpoint = format!("http://{}", launched.address().map_err(failed)?);
     Ok((launched, endpoint))
+}
+
+/// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes
+/// at the end, nobody waits for mail.
+fn accounts(data_dir: &Path, durable: bool) -> Result<Accounts, ConfigError> {
+    let accounts = Accounts::from_env()?;
+    let usual = match durable {
+        true => MailSink::Stderr,
+        false => MailSink::Folder(data_dir.join("mail")),
+    };
+    Ok(Accounts {
+        mail: accounts.mail.or(Some(usual)),
+        ..accounts
+    })
 }
 
 /// Reads a secret of the data folder; makes it at the first start, readable by its owner only.

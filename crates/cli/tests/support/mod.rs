@@ -11,11 +11,11 @@ use std::{path::PathBuf, time::Duration};
 
 use indicatif::ProgressBar;
 use proto::{
-    auth::{AddMemberRequest, Role},
+    auth::{AcceptInvitationRequest, InviteMemberRequest, Role},
     ingestion::{ColumnMapping, Dataset, TargetField, UploadDatasetResponse, UploadHeader},
     training::Model,
 };
-use testkit::{TestResult, World};
+use testkit::{TestResult, World, eventually};
 use valutai::{
     args::Secret,
     client::{Connection, auth, datasets, models},
@@ -32,6 +32,8 @@ pub struct Person {
     pub connection: Connection,
     pub token: String,
     pub endpoint: String,
+    /// Where the system leaves its mail.
+    pub mail_dir: PathBuf,
 }
 
 pub async fn world() -> TestResult<World> {
@@ -48,25 +50,54 @@ pub async fn sign_up(world: &World, name: &str) -> TestResult<Person> {
         connection: anonymous.with_token(&reply.token)?,
         token: reply.token,
         endpoint,
+        mail_dir: world.mail_dir(),
     })
 }
 
-/// Adds somebody with a role to the owner's organisation, and signs them in.
+/// Invites somebody with a role into the owner's organisation, and accepts by the mail.
 pub async fn add_member(owner: &Person, name: &str, role: Role) -> TestResult<Person> {
     let email = format!("{name}@example.com");
-    let request = AddMemberRequest {
+    let request = InviteMemberRequest {
         email: email.clone(),
-        password: PASSWORD.to_owned(),
         role: role as i32,
     };
-    owner.connection.auth().add_member(request).await?;
-    let anonymous = Connection::connect(&owner.endpoint, None, TIMEOUT).await?;
-    let reply = auth::sign_in(&anonymous, &email, &Secret::verbatim(PASSWORD)).await?;
-    Ok(Person {
-        connection: anonymous.with_token(&reply.token)?,
-        token: reply.token,
-        endpoint: owner.endpoint.clone(),
+    owner.connection.auth().invite_member(request).await?;
+    let mut token = String::new();
+    eventually("the invitation is sent", || {
+        token = mail(&owner.mail_dir, &email, "Subject: Join").unwrap_or_default();
+        let is_there = !token.is_empty();
+        async move { Ok(is_there) }
     })
+    .await?;
+    let anonymous = Connection::connect(&owner.endpoint, None, TIMEOUT).await?;
+    let request = AcceptInvitationRequest {
+        token,
+        password: PASSWORD.to_owned(),
+        totp_code: String::new(),
+    };
+    let reply = anonymous.auth().accept_invitation(request).await?;
+    let token = reply.into_inner().token;
+    Ok(Person {
+        connection: anonymous.with_token(&token)?,
+        token,
+        ..owner.clone()
+    })
+}
+
+/// The token in the newest mail to an address under a subject, once there is one.
+pub fn mail(dir: &std::path::Path, email: &str, subject: &str) -> Option<String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .ok()?
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "txt"))
+        .collect();
+    files.sort();
+    let texts = files.iter().rev().map(std::fs::read_to_string);
+    let text = texts
+        .flatten()
+        .find(|text| text.contains(&format!("To: {email}\n")) && text.contains(subject))?;
+    let mut words = text.split_whitespace();
+    Some(words.find(|word| word.starts_with("vam_"))?.to_owned())
 }
 
 /// A file that is gone when the value is.
@@ -124,4 +155,48 @@ pub async fn train(person: &Person, dataset_id: &str) -> TestResult<Model> {
     let model = models::wait_until_trained(&person.connection, &started.id, &hidden).await?;
     assert_eq!(model.problem, "");
     Ok(model)
+}
+
+/// What there is of a tenant past all policies: rows by table, and files.
+pub async fn left_of(world: &World, tenant: &str) -> TestResult<(Vec<(String, i64)>, usize)> {
+    let dir = world.launch.blob_dir.join(tenant);
+    let mut files = 0;
+    let mut open = vec![dir];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten() {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files += 1;
+            }
+        }
+    }
+    Ok((rows(world, tenant).await?, files))
+}
+
+/// The tables that have rows of a tenant, with how many.
+pub async fn rows(world: &World, tenant: &str) -> TestResult<Vec<(String, i64)>> {
+    let mut admin = world.admin().await?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+    )
+    .fetch_all(&mut admin)
+    .await?;
+    let mut found = Vec::new();
+    for table in tables {
+        let query = format!("SELECT count(*) FROM {table} WHERE tenant_id = $1::uuid");
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(tenant)
+            .fetch_one(&mut admin)
+            .await?;
+        if count > 0 {
+            found.push((table, count));
+        }
+    }
+    Ok(found)
 }

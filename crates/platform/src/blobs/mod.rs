@@ -21,6 +21,7 @@ use chacha20poly1305::{
     Key as CipherKey, KeyInit, XChaCha20Poly1305,
     aead::{generic_array::GenericArray, stream},
 };
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
 use proto::common::BlobRef;
 use uuid::Uuid;
@@ -144,6 +145,28 @@ impl Blobs {
         require_own(tenant, blob)?;
         let data_key = self.keys.data_key(tenant).await?;
         Ok(BlockingBlob::new(Arc::clone(&self.store), data_key, blob))
+    }
+
+    /// Deletes every blob of a tenant.
+    ///
+    /// # Errors
+    /// Where the store fails; what was deleted until then stays so.
+    pub async fn erase(&self, tenant: Uuid) -> Result<()> {
+        let prefix = Path::from(tenant.to_string());
+        let keys = self
+            .store
+            .list(Some(&prefix))
+            .map_ok(|found| found.location);
+        self.store
+            .delete_stream(keys.boxed())
+            // The other services delete the same.
+            .filter(|deleted| {
+                let gone = matches!(deleted, Err(object_store::Error::NotFound { .. }));
+                std::future::ready(!gone)
+            })
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await?;
+        Ok(())
     }
 
     /// Deletes a blob of a tenant; one that is gone already is no error.

@@ -322,7 +322,7 @@ fn sheet_of(bytes: &[u8], dialect: &Dialect) -> Result<Sheet, TestCaseError> {
                     encoding: Some(candidate.encoding.clone()),
                     ..ReadOptions::default()
                 };
-                let sheet = read(bytes, &options).ok()?;
+                let sheet = read(&bytes, &options).ok()?;
                 let customers = dialect.country().customers;
                 let mut rows = 0..sheet.row_count();
                 rows.all(|row| sheet.cell(row, 2) == customers[row % 3])

@@ -57,10 +57,10 @@ fn read_with(bytes: &[u8], limits: Limits) -> Result<Sheet, ReadError> {
         limits,
         ..ReadOptions::default()
     };
-    read(bytes, &options)
+    read(&bytes, &options)
 }
 
-fn rows(bytes: &Vec<u8>) -> Result<Vec<Vec<String>>, ReadError> {
+fn rows(bytes: &[u8]) -> Result<Vec<Vec<String>>, ReadError> {
     let sheet = read_with(bytes, Limits::default())?;
     let row = |row| sheet.record(row).map(|(_, cell)| cell.to_owned()).collect();
     Ok((0..sheet.row_count()).map(row).collect())

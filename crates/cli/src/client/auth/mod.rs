@@ -1,4 +1,9 @@
-//! `valutai auth`: accounts and sessions. Deliberately no password on the command line.
+//! `valutai auth`: accounts, sessions and keys. Deliberately no password on the command line.
+
+mod account;
+pub(super) mod keys;
+mod sessions;
+mod totp;
 
 use std::io::BufRead;
 
@@ -6,8 +11,8 @@ use clap::{Args, Subcommand};
 use proto::{
     access::role_name,
     auth::{
-        Identity, ListSessionsRequest, SignInRequest, SignInResponse, SignOutRequest,
-        SignOutResponse, SignUpRequest, SignUpResponse, WhoAmIRequest,
+        Identity, SignInRequest, SignInResponse, SignOutRequest, SignOutResponse, SignUpRequest,
+        SignUpResponse, WhoAmIRequest,
     },
 };
 use tonic::Code;
@@ -17,7 +22,7 @@ use crate::{
     args::{Global, Secret},
     error::{Error, Result},
     output,
-    table::{Table, print_facts},
+    table::print_facts,
     text::moment,
 };
 
@@ -44,13 +49,26 @@ pub enum AuthCommand {
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArgs,
+        /// Code of your authenticator or a recovery code, where the account has a second factor
+        #[arg(long, value_name = "CODE", default_value = "")]
+        code: String,
     },
     /// End the session and forget its token
     SignOut,
     /// Tell who is signed in
     Whoami,
-    /// List your open sessions
-    Sessions,
+    /// A command about the account itself.
+    #[command(flatten)]
+    Account(account::AccountCommand),
+    /// Set up a second factor: codes of an authenticator
+    #[command(subcommand)]
+    Totp(totp::TotpCommand),
+    /// A command about sessions.
+    #[command(flatten)]
+    Sessions(sessions::SessionsCommand),
+    /// Make and end API keys of your own, for programs
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
 }
 
 /// Where a password comes from.
@@ -67,20 +85,30 @@ impl PasswordArgs {
     /// # Errors
     /// Where there is nobody to ask, or the two differ.
     pub fn read(self, is_new: bool) -> Result<Secret> {
+        let prompt = if is_new {
+            "New password: "
+        } else {
+            "Password: "
+        };
         if self.password_stdin {
-            let mut line = String::new();
-            std::io::stdin()
-                .lock()
-                .read_line(&mut line)
-                .map_err(Error::file("standard input"))?;
-            return password(line.trim_end_matches(['\r', '\n']));
+            return password(&line()?);
         }
-        let first = ask("Password: ")?;
+        let first = ask(prompt)?;
         if is_new && ask("The same again: ")? != first {
             return Err(Error::Failed("the two passwords differ: try again".into()));
         }
         password(&first)
     }
+}
+
+/// The next line of the standard input.
+fn line() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(Error::file("standard input"))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn ask(prompt: &str) -> Result<String> {
@@ -114,7 +142,7 @@ pub async fn sign_up(
     Ok(connection.auth().sign_up(request).await?.into_inner())
 }
 
-/// Opens a session.
+/// Opens a session; `code` is of the second factor, where the account has one.
 ///
 /// # Errors
 /// What the server refused it with.
@@ -122,10 +150,12 @@ pub async fn sign_in(
     connection: &Connection,
     email: &str,
     password: &Secret,
+    code: &str,
 ) -> Result<SignInResponse> {
     let request = connection.request(SignInRequest {
         email: email.to_owned(),
         password: password.reveal().to_owned(),
+        totp_code: code.to_owned(),
     });
     match connection.auth().sign_in(request).await {
         Ok(reply) => Ok(reply.into_inner()),
@@ -161,14 +191,21 @@ pub async fn run(command: AuthCommand, global: &Global) -> Result<()> {
             organization,
             password,
         } => run_sign_up(global, &email, &organization, password).await,
-        AuthCommand::SignIn { email, password } => run_sign_in(global, &email, password).await,
+        AuthCommand::SignIn {
+            email,
+            password,
+            code,
+        } => run_sign_in(global, &email, password, &code).await,
         AuthCommand::SignOut => run_sign_out(global).await,
         AuthCommand::Whoami => run_whoami(global).await,
-        AuthCommand::Sessions => run_sessions(global).await,
+        AuthCommand::Account(command) => account::run(command, global).await,
+        AuthCommand::Totp(command) => totp::run(command, global).await,
+        AuthCommand::Sessions(command) => sessions::run(command, global).await,
+        AuthCommand::Keys(command) => keys::run(command, global).await,
     }
 }
 
-async fn anonymous(global: &Global) -> Result<Connection> {
+pub(super) async fn anonymous(global: &Global) -> Result<Connection> {
     Connection::connect(&global.endpoint, None, global.timeout()).await
 }
 
@@ -181,6 +218,14 @@ async fn run_sign_up(
     let store = Credentials::locate(global)?;
     let connection = anonymous(global).await?;
     let reply = sign_up(&connection, email, organization, &password.read(true)?).await?;
+    if reply.confirmation_needed {
+        return output::reply(global.output, &reply, |out| {
+            writeln!(
+                out,
+                "a mail is on its way to {email}: go on with the command in it"
+            )
+        });
+    }
     store.store(&global.endpoint, email, &reply.token)?;
     output::reply(global.output, &reply, |out| {
         print_facts(
@@ -196,10 +241,25 @@ async fn run_sign_up(
     })
 }
 
-async fn run_sign_in(global: &Global, email: &str, password: PasswordArgs) -> Result<()> {
+async fn run_sign_in(
+    global: &Global,
+    email: &str,
+    password: PasswordArgs,
+    code: &str,
+) -> Result<()> {
     let store = Credentials::locate(global)?;
     let connection = anonymous(global).await?;
-    let reply = sign_in(&connection, email, &password.read(false)?).await?;
+    let secret = password.read(false)?;
+    let reply = match sign_in(&connection, email, &secret, code).await {
+        Err(Error::Refused {
+            code: Code::FailedPrecondition,
+            message,
+        }) if code.is_empty() && !password.password_stdin => {
+            eprintln!("{message}");
+            sign_in(&connection, email, &secret, &ask("Code: ")?).await?
+        }
+        reply => reply?,
+    };
     store.store(&global.endpoint, email, &reply.token)?;
     output::reply(global.output, &reply, |out| {
         let mut facts = reply.identity.as_ref().map(identity).unwrap_or_default();
@@ -231,34 +291,43 @@ async fn run_whoami(global: &Global) -> Result<()> {
     })
 }
 
-async fn run_sessions(global: &Global) -> Result<()> {
-    let connection = super::connect(global).await?;
-    let request = connection.request(ListSessionsRequest {});
-    let reply = connection.auth().list_sessions(request).await?.into_inner();
-    output::reply(global.output, &reply, |out| {
-        let mut table = Table::new()
-            .left("id")
-            .left("opened")
-            .left("ends")
-            .left("this one");
-        for session in &reply.sessions {
-            table.row([
-                session.id.as_str(),
-                &moment(session.created_at.as_ref()),
-                &moment(session.expires_at.as_ref()),
-                if session.current { "yes" } else { "" },
-            ]);
+/// Keeps the token that a reply put in place of the one in use.
+pub(super) fn keep_token(global: &Global, token: &str) -> Result<()> {
+    match &global.token {
+        Some(given) if !given.reveal().is_empty() => {
+            eprintln!(
+                "the token that you gave has ended: -o json shows the new one, or sign in again"
+            );
+            Ok(())
         }
-        table.print(out)
-    })
+        _ => Credentials::locate(global)?.replace(&global.endpoint, token),
+    }
 }
 
-fn identity(who: &Identity) -> Vec<(&'static str, String)> {
-    vec![
-        ("e-mail", who.email.clone()),
+/// Who somebody is, line by line.
+pub(super) fn identity(who: &Identity) -> Vec<(&'static str, String)> {
+    let mut facts = match who.service_account.as_str() {
+        "" => vec![("e-mail", who.email.clone())],
+        name => vec![("service account", name.to_owned())],
+    };
+    if who.service_account.is_empty() && !who.email_verified {
+        facts.push((
+            "not confirmed",
+            "run `valutai auth verify` for another mail".to_owned(),
+        ));
+    }
+    facts.extend([
         ("role", role_name(who.role()).to_owned()),
         ("user", who.user_id.clone()),
         ("organisation", who.organization_name.clone()),
         ("organisation id", who.organization_id.clone()),
-    ]
+    ]);
+    if who.totp_enabled {
+        facts.push(("second factor", "on".to_owned()));
+    }
+    if who.organization_deleted_at.is_some() {
+        let at = moment(who.organization_deleted_at.as_ref());
+        facts.push(("will be deleted", at));
+    }
+    facts
 }

@@ -1,27 +1,35 @@
-//! The rules of accounts: addresses, passwords, tokens, roles, and the audit chain's hash.
-//! Deliberately no I/O.
+//! The rules of accounts: addresses, tokens, roles, networks, and the audit chain's hash;
+//! [`password`] and [`totp`] for what people prove themselves with, [`letter`] for what they are
+//! written. Deliberately no I/O.
 
-use std::sync::LazyLock;
+pub(crate) mod letter;
+pub mod password;
+pub mod totp;
 
-use argon2::{
-    Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _,
-    password_hash::{SaltString, rand_core::OsRng},
-};
+use std::net::IpAddr;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use platform::{config::Key, crypto};
+use platform::{
+    config::{Key, masked},
+    crypto,
+};
 use proto::auth::Role;
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 
-/// Fewest characters of a password.
-pub const PASSWORD_MIN: usize = 12;
-/// Most characters of a password; more is an attack on the hash.
-pub const PASSWORD_MAX: usize = 200;
-/// How long a session lasts at the most, in days.
-pub const SESSION_DAYS: i64 = 30;
 /// Marks our tokens, so that leaked ones can be found.
-const TOKEN_PREFIX: &str = "vai_";
+pub const SESSION_PREFIX: &str = "vai_";
+/// Marks API keys.
+pub const KEY_PREFIX: &str = "vlt_";
+/// Marks tokens that travel by mail.
+pub const MAIL_PREFIX: &str = "vam_";
+/// Most characters of an organisation's name.
+const ORGANIZATION_NAME_MAX: usize = 200;
+/// Most characters of a key's name.
+const KEY_NAME_MAX: usize = 100;
+/// Longest life of an API key, in days.
+pub const KEY_DAYS_MAX: u32 = 366;
 
 /// An address that people sign in with: trimmed, lower case, plausible.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,51 +64,49 @@ impl Email {
     }
 }
 
-/// Hashes a password by argon2id. Slow on purpose: run it off the async threads.
-///
-/// # Errors
-/// `Password` where it is too short or too long.
-pub fn hash_password(password: &str) -> Result<String, Error> {
-    let length = password.chars().count();
-    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
-        return Err(Error::Password {
-            min: PASSWORD_MIN,
-            max: PASSWORD_MAX,
-        });
-    }
-    let salt = SaltString::generate(&mut OsRng);
-    Argon2::default()
-        .hash_password(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
-        .map_err(|error| Error::Hashing(error.to_string()))
-}
-
-/// Compares a password with a hash; without a hash it takes as long and answers false.
+/// A fresh token of 256 random bits.
 #[must_use]
-pub fn password_matches(password: &str, hash: Option<&str>) -> bool {
-    // Nobody's password, so that an unknown address costs the same work as a known one.
-    static NOBODY: LazyLock<String> =
-        LazyLock::new(|| hash_password(&new_token()).unwrap_or_default());
-    let stored = PasswordHash::new(hash.unwrap_or(&NOBODY));
-    let matches = stored.is_ok_and(|stored| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &stored)
-            .is_ok()
-    });
-    matches && hash.is_some()
-}
-
-/// A fresh session token of 256 random bits.
-#[must_use]
-pub fn new_token() -> String {
+pub fn new_token(prefix: &str) -> String {
     let bytes: [u8; 32] = rand::random();
-    format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// What is stored of a token.
 #[must_use]
 pub fn token_hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
+}
+
+/// Whom wrong attempts are counted for: an IPv4 address, or the /64 that a household or host has.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        v4 @ IpAddr::V4(_) => v4,
+        v6 @ IpAddr::V6(_) => masked(v6, 64),
+    }
+}
+
+/// A name without what would break a line or a mail's head.
+fn name(text: &str, longest: usize) -> Option<&str> {
+    let name = text.trim();
+    let fits = !name.is_empty() && name.chars().count() <= longest;
+    (fits && !name.chars().any(char::is_control)).then_some(name)
+}
+
+/// The name of an organisation.
+///
+/// # Errors
+/// `OrganizationName` where it is empty, too long, or more than a line.
+pub fn organization_name(text: &str) -> Result<&str, Error> {
+    name(text, ORGANIZATION_NAME_MAX).ok_or(Error::OrganizationName)
+}
+
+/// The name of an API key or a service account.
+///
+/// # Errors
+/// `KeyName` where it is empty, too long, or more than a line.
+pub fn key_name(text: &str) -> Result<&str, Error> {
+    name(text, KEY_NAME_MAX).ok_or(Error::KeyName)
 }
 
 /// A role as it is stored.
@@ -154,12 +160,19 @@ mod tests {
     }
 
     #[test]
-    fn passwords_match_only_their_own_hash() {
-        let hash = hash_password("correct horse battery").unwrap();
-        assert!(password_matches("correct horse battery", Some(&hash)));
-        assert!(!password_matches("correct horse batterz", Some(&hash)));
-        assert!(!password_matches("correct horse battery", None));
-        assert!(hash_password("short").is_err());
+    fn networks_are_counted_by_household() {
+        let network = |text: &str| network_of(text.parse().unwrap()).to_string();
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn names_are_one_line() {
+        assert_eq!(organization_name("  Acme ").unwrap(), "Acme");
+        assert!(organization_name("Acme\r\nBcc: x").is_err());
+        assert!(organization_name(" ").is_err());
+        assert!(key_name(&"x".repeat(101)).is_err());
     }
 
     #[test]
