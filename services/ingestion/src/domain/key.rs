@@ -43,23 +43,28 @@ fn key(content: &impl Rows, columns: &[&FrameColumn], row: usize) -> u64 {
     u64::from_le_bytes(first)
 }
 
+/// What is missing says nothing, so that a column that came later changes no key.
 fn update(hash: &mut Sha256, column: &FrameColumn, row: usize) {
-    let cell: Option<Vec<u8>> = match &column.values {
-        Values::Numbers(numbers) => {
-            let number = Some(numbers[row]).filter(|number| number.is_finite());
-            number.map(|number| number.to_bits().to_le_bytes().to_vec())
-        }
-        Values::Codes { codes, levels } => {
-            let level = levels.get(codes[row] as usize);
-            level.map(|level| level.clone().into_bytes())
-        }
-        Values::Days(days) => days[row].map(|day| day.to_le_bytes().to_vec()),
-    };
-    // What is missing says nothing, so that a column that came later changes no key.
-    if let Some(cell) = cell {
-        for part in [column.name.as_bytes(), &cell] {
+    let mut tell = |cell: &[u8]| {
+        for part in [column.name.as_bytes(), cell] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
+        }
+    };
+    match &column.values {
+        Values::Numbers(numbers) if numbers[row].is_finite() => {
+            tell(&numbers[row].to_bits().to_le_bytes());
+        }
+        Values::Numbers(_) => {}
+        Values::Codes { codes, levels } => {
+            if let Some(level) = levels.get(codes[row] as usize) {
+                tell(level.as_bytes());
+            }
+        }
+        Values::Days(days) => {
+            if let Some(day) = days[row] {
+                tell(&day.to_le_bytes());
+            }
         }
     }
 }
