@@ -147,7 +147,7 @@ async fn people_who_may_not() -> TestResult {
         Connection::connect(&owner.endpoint, None, std::time::Duration::from_secs(30)).await?;
     for (email, password) in [
         ("people@example.com", "not the password"),
-        ("stranger@example.com", support::PASSWORD),
+        ("stranger@example.com", support::PASSWORD.as_str()),
     ] {
         let answer = auth::sign_in(&anonymous, email, &Secret::verbatim(password), "").await;
         match answer {

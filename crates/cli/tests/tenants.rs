@@ -58,7 +58,7 @@ impl Company {
             ("id", "prediction") => self.prediction.clone(),
             ("id", "reporting") => self.report.clone(),
             ("email", _) => "somebody@example.com".to_owned(),
-            ("password", _) => "a long enough password".to_owned(),
+            ("password", _) => support::PASSWORD.clone(),
             _ => "word".to_owned(),
         }
     }
@@ -72,7 +72,7 @@ fn ends_the_session(method: &Method) -> bool {
 /// The same person, signed in anew.
 async fn again(person: &Person, name: &str) -> TestResult<Person> {
     let email = format!("{name}@example.com");
-    let password = Secret::verbatim(support::PASSWORD);
+    let password = Secret::verbatim(&support::PASSWORD);
     let timeout = std::time::Duration::from_secs(60);
     let anonymous = Connection::connect(&person.endpoint, None, timeout).await?;
     let reply = auth::sign_in(&anonymous, &email, &password, "").await?;
@@ -301,7 +301,7 @@ async fn nothing_is_left_of_an_organisation_that_was_deleted() -> TestResult {
 
     let request = |name: &str| RequestOrganizationDeletionRequest {
         name: name.to_owned(),
-        password: support::PASSWORD.to_owned(),
+        password: support::PASSWORD.clone(),
     };
     let other_name = client
         .request_organization_deletion(request("kept Ltd"))

@@ -50,7 +50,7 @@ pub enum TeamCommand {
     /// Join an organisation by the token of an invitation: signed in, or with a password
     Accept {
         /// Token of the mail
-        #[arg(value_name = "TOKEN")]
+        #[arg(id = "mail_token", value_name = "TOKEN")]
         token: String,
         /// Where the password comes from, unless you are signed in.
         #[command(flatten)]

@@ -7,7 +7,7 @@
     reason = "each test binary uses a part"
 )]
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use indicatif::ProgressBar;
 use proto::{
@@ -23,7 +23,8 @@ use valutai::{
     server::stack::SERVICES,
 };
 
-pub const PASSWORD: &str = "a password of the test";
+pub static PASSWORD: LazyLock<String> =
+    LazyLock::new(|| platform::config::Key::generate().to_base64());
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Somebody of an organisation, signed in.
@@ -44,7 +45,7 @@ pub async fn sign_up(world: &World, name: &str) -> TestResult<Person> {
     let endpoint = world.endpoint()?;
     let anonymous = Connection::connect(&endpoint, None, TIMEOUT).await?;
     let email = format!("{name}@example.com");
-    let password = Secret::verbatim(PASSWORD);
+    let password = Secret::verbatim(&PASSWORD);
     let reply = auth::sign_up(&anonymous, &email, &format!("{name} Ltd"), &password).await?;
     Ok(Person {
         connection: anonymous.with_token(&reply.token)?,
@@ -72,7 +73,7 @@ pub async fn add_member(owner: &Person, name: &str, role: Role) -> TestResult<Pe
     let anonymous = Connection::connect(&owner.endpoint, None, TIMEOUT).await?;
     let request = AcceptInvitationRequest {
         token,
-        password: PASSWORD.to_owned(),
+        password: PASSWORD.clone(),
         totp_code: String::new(),
     };
     let reply = anonymous.auth().accept_invitation(request).await?;

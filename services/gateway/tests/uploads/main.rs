@@ -40,7 +40,7 @@ impl Client {
     async fn sign_up_by(channel: Channel, email: &str) -> TestResult<Self> {
         let request = SignUpRequest {
             email: email.to_owned(),
-            password: "a password of the test".to_owned(),
+            password: platform::config::Key::generate().to_base64(),
             organization_name: "Example Ltd".to_owned(),
         };
         let reply = AuthServiceClient::new(channel.clone())

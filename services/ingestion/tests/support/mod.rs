@@ -32,7 +32,7 @@ pub async fn tenant(world: &World, email: &str) -> TestResult<Tenant> {
     let transport = NatsTransport::new(world.bus().await?);
     let request = auth_pb::SignUpRequest {
         email: email.to_owned(),
-        password: "correct horse battery".to_owned(),
+        password: platform::config::Key::generate().to_base64(),
         organization_name: "Test".to_owned(),
     };
     let signed = auth_nats::Client(transport.clone())

@@ -71,7 +71,7 @@ pub async fn without_training(ack_wait: Duration) -> TestResult<Tenant> {
     let transport = NatsTransport::new(bus.clone());
     let request = auth_pb::SignUpRequest {
         email: "ada@example.com".to_owned(),
-        password: "correct horse battery".to_owned(),
+        password: platform::config::Key::generate().to_base64(),
         organization_name: "Test".to_owned(),
     };
     let signed = auth_nats::Client(transport.clone())

@@ -22,10 +22,10 @@ pub enum AccountCommand {
     /// Confirm your address by the token of a mail; without a token, have the mail sent again
     Verify {
         /// Token of the mail
-        #[arg(value_name = "TOKEN")]
+        #[arg(id = "mail_token", value_name = "TOKEN")]
         token: Option<String>,
         /// The mail is of a sign-up: asks for the password that you chose
-        #[arg(long, requires = "token")]
+        #[arg(long, requires = "mail_token")]
         sign_up: bool,
         /// Where the password comes from.
         #[command(flatten)]
@@ -49,10 +49,14 @@ pub enum AccountCommand {
     /// Set a new password by the token of a mail; without a token, have that mail sent
     ResetPassword {
         /// Token of the mail
-        #[arg(value_name = "TOKEN", required_unless_present = "email")]
+        #[arg(
+            id = "mail_token",
+            value_name = "TOKEN",
+            required_unless_present = "email"
+        )]
         token: Option<String>,
         /// Your e-mail address, to have the mail sent
-        #[arg(long, conflicts_with = "token")]
+        #[arg(long, conflicts_with = "mail_token")]
         email: Option<String>,
         /// Where the new password comes from.
         #[command(flatten)]
