@@ -45,6 +45,8 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "proto",
             "platform",
             "localservers",
+            // The benchmark of the scorer by itself.
+            "ml",
             "auth",
             "ingestion",
             "training",

@@ -36,7 +36,7 @@ impl Machine {
         self
     }
 
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let load: Vec<String> = self.load.iter().map(|load| format!("{load:.2}")).collect();
         writeln!(
             out,
@@ -232,7 +232,8 @@ impl QuotesFigures {
     }
 }
 
-fn print<F: Serialize>(
+/// Prints figures in the wanted format.
+pub(super) fn print<F: Serialize>(
     format: Format,
     figures: &F,
     text: impl FnOnce(&mut dyn Write) -> io::Result<()>,

@@ -8,6 +8,7 @@ use crate::{args::Global, error::Result};
 pub mod figures;
 pub mod history;
 pub mod import;
+pub mod predict;
 pub mod psql;
 pub mod quotes;
 pub mod store;
@@ -21,6 +22,8 @@ pub enum BenchCommand {
     Import(Box<import::ImportBench>),
     /// Time the pages of `quotes list` on a large dataset, for every filter and order
     Quotes(Box<quotes::QuotesBench>),
+    /// Time predictions, one by one and in bulk, beside a bare echo called by the same client
+    Predict(Box<predict::PredictBench>),
 }
 
 /// Runs a command.
@@ -31,5 +34,6 @@ pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
     match command {
         BenchCommand::Import(args) => import::run(*args, global.output).await,
         BenchCommand::Quotes(args) => quotes::run(*args, global.output).await,
+        BenchCommand::Predict(args) => predict::run(*args, global.output).await,
     }
 }

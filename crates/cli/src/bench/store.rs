@@ -181,6 +181,22 @@ impl Store {
         self.count("ingestion.quote").await
     }
 
+    /// Predictions in the ledger.
+    ///
+    /// # Errors
+    /// Where Postgres refuses.
+    pub async fn count_predictions(&mut self) -> Result<u64> {
+        self.count("prediction.prediction").await
+    }
+
+    /// Events that have not left prediction's outbox.
+    ///
+    /// # Errors
+    /// Where Postgres refuses.
+    pub async fn count_outbox(&mut self) -> Result<u64> {
+        self.count("prediction.outbox").await
+    }
+
     async fn count(&mut self, table: &str) -> Result<u64> {
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&mut self.admin)

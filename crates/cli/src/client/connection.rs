@@ -117,6 +117,25 @@ impl Connection {
         })
     }
 
+    /// A connection of the same session to another endpoint.
+    ///
+    /// # Errors
+    /// Those of [`Connection::connect`].
+    pub async fn with_endpoint(&self, endpoint: &str) -> Result<Self> {
+        let other = Self::connect(endpoint, None, self.timeout).await?;
+        Ok(Self {
+            bearer: self.bearer.clone(),
+            ..other
+        })
+    }
+
+    /// A client of messages as bytes, for who does not read them.
+    #[must_use]
+    pub fn raw(&self) -> tonic::client::Grpc<Authorized> {
+        let channel = InterceptedService::new(self.channel.clone(), self.bearer.clone());
+        tonic::client::Grpc::new(channel).max_decoding_message_size(LARGEST_REPLY_BYTES)
+    }
+
     /// A request that ends at the time limit; streams are sent without one.
     pub fn request<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);

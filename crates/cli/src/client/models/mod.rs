@@ -3,7 +3,7 @@
 //!
 //! Layout: `champion` has what decides who answers, `retraining` what trains without being asked.
 
-mod champion;
+pub mod champion;
 mod retraining;
 
 use std::path::PathBuf;
