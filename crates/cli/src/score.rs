@@ -109,6 +109,7 @@ pub fn run(args: &ScoreArgs, global: &Global) -> Result<()> {
         model_id: model.id.clone(),
         file: args.file.clone(),
         ref_column: args.ref_column.clone(),
+        ..FileJob::default()
     };
     let date = args
         .date

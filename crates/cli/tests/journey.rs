@@ -73,9 +73,17 @@ async fn predict_a_file(owner: &support::Person) -> TestResult<usize> {
         model_id: String::new(),
         file: input.0.clone(),
         ref_column: Some("quote_id".to_owned()),
+        ..FileJob::default()
     };
     let out = TempFile::new(b"")?;
-    predict_file::annotate(&owner.connection, &job, &out.0, &ProgressBar::hidden()).await?;
+    predict_file::annotate(
+        &owner.connection,
+        &job,
+        &out.0,
+        false,
+        &ProgressBar::hidden(),
+    )
+    .await?;
     let given = std::fs::read_to_string(&input.0)?;
     let answered = std::fs::read_to_string(&out.0)?;
     assert_eq!(given.lines().count(), answered.lines().count());

@@ -57,7 +57,7 @@ async fn a_model_goes_out_as_a_file_and_answers_alike() -> TestResult {
     let job = FileJob {
         model_id: model.id.clone(),
         file: quotes.0.clone(),
-        ref_column: None,
+        ..FileJob::default()
     };
     let mut online = Vec::new();
     predict_file::stream(&owner.connection, &job, |_, answer| {

@@ -41,7 +41,7 @@ fn job(file: PathBuf, model_id: &str) -> FileJob {
     FileJob {
         model_id: model_id.into(),
         file,
-        ref_column: None,
+        ..FileJob::default()
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_file_is_annotated_row_for_row() {
     let file = folder.file("q.csv", input.as_bytes());
     let out = folder.0.join("out.csv");
     let bar = ProgressBar::hidden();
-    let rows = predict_file::annotate(&connection, &job(file, "m"), &out, &bar)
+    let rows = predict_file::annotate(&connection, &job(file, "m"), &out, false, &bar)
         .await
         .expect("predicts");
     assert_eq!(rows, 20_000);
@@ -157,13 +157,14 @@ async fn a_broken_stream_leaves_no_file() {
     let out = folder.file("out.csv", b"old");
     let bar = ProgressBar::hidden();
     for (model, part) in [("short", "after 3 rows"), ("wrong", "order")] {
-        let error = predict_file::annotate(&connection, &job(file.clone(), model), &out, &bar)
-            .await
-            .expect_err("breaks");
+        let error =
+            predict_file::annotate(&connection, &job(file.clone(), model), &out, false, &bar)
+                .await
+                .expect_err("breaks");
         assert!(error.to_string().contains(part), "{error}");
     }
     let broken = folder.file("b.csv", b"quote_id,share\nQ1,0.5\nQ2\n");
-    let error = predict_file::annotate(&connection, &job(broken, ""), &out, &bar)
+    let error = predict_file::annotate(&connection, &job(broken, ""), &out, false, &bar)
         .await
         .expect_err("is broken");
     assert!(error.to_string().contains("row 3"), "{error}");

@@ -116,6 +116,14 @@ pub(crate) fn stop(pid: u32, gentle: bool) -> Result<(), Error> {
     process::end("Postgres", pid, signals, STOP_LIMIT)
 }
 
+/// Kills the server as it stands; its other processes notice and end by themselves.
+///
+/// # Errors
+/// [`Error::NotStopped`] when it outlives the kill.
+pub(crate) fn kill(pid: u32) -> Result<(), Error> {
+    process::end("Postgres", pid, &["KILL"], STOP_LIMIT)
+}
+
 /// Stops a server that an earlier run left behind, as happens when its keeper was killed too.
 pub(crate) fn end_leftover(data_dir: &Path, report: &mut dyn FnMut(&str)) -> Result<(), Error> {
     let Some(pid) = process::running_in(&pid_file(data_dir), PROGRAM) else {

@@ -15,6 +15,7 @@ pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     uploads::{ClamdAddress, UploadLimits},
 };
+pub use crate::overload::CallRate;
 
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -53,6 +54,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
     pub trusted_proxies: Networks,
+    /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
+    pub calls: CallRate,
 }
 
 /// Where traces and logs go.
@@ -210,8 +213,24 @@ impl Config {
             clamd: ClamdAddress::from_env()?,
             accounts: Accounts::from_env()?,
             trusted_proxies: Networks::trusted_proxies_from_env()?,
+            calls: calls_from_env()?,
         })
     }
+}
+
+/// What each organisation may call.
+///
+/// # Errors
+/// Names the first variable that is malformed.
+pub fn calls_from_env() -> Result<CallRate, ConfigError> {
+    const EXPECTED: &str = "a whole number, 0 for no limit";
+    let usual = CallRate::default();
+    let per_second = parsed("VALUTAI_CALLS_PER_SECOND", EXPECTED)?.unwrap_or(usual.per_second);
+    let at_once = parsed("VALUTAI_CALLS_AT_ONCE", "a whole number")?;
+    Ok(CallRate {
+        per_second,
+        burst: at_once.unwrap_or(per_second.saturating_mul(2)),
+    })
 }
 
 impl TelemetryConfig {

@@ -85,6 +85,8 @@ pub struct Consumer {
     name: String,
     domain: String,
     in_order: bool,
+    /// Events taken at once, where order does not matter.
+    at_once: usize,
     handlers: HashMap<String, Handler>,
 }
 
@@ -103,14 +105,23 @@ impl Consumer {
             name: format!("{service}-{domain}"),
             domain: domain.to_owned(),
             in_order: true,
+            at_once: 1,
             handlers: HashMap::new(),
         }
     }
 
     /// For work that takes long and needs no order: each replica works on one event of its own.
     #[must_use]
-    pub fn one_per_replica(mut self) -> Self {
+    pub fn one_per_replica(self) -> Self {
+        self.some_per_replica(1)
+    }
+
+    /// For work that is quick and needs no order: each replica takes so many events at once, and
+    /// works on them one after the other. They have to be done within the waiting time together.
+    #[must_use]
+    pub fn some_per_replica(mut self, at_once: usize) -> Self {
         self.in_order = false;
+        self.at_once = at_once;
         self
     }
 
@@ -208,7 +219,7 @@ impl Consumer {
         }
     }
 
-    /// Asks for exactly one message, so that none waits here that another replica could work on.
+    /// Asks for as many messages as may wait here, and does not ask again before they are done.
     async fn pull_singly(
         &self,
         consumer: &PullConsumer,
@@ -221,16 +232,17 @@ impl Consumer {
             // silent is noticed by the batch's own timer, five seconds after the request expires.
             let mut messages = consumer
                 .batch()
-                .max_messages(1)
+                .max_messages(self.at_once)
                 .expires(PULL_EXPIRES)
                 .messages()
                 .await
                 .map_err(bus_error)?;
-            let next = tokio::select! {
-                next = messages.next() => next,
-                () = shutdown.cancelled() => return Ok(()),
-            };
-            if let Some(message) = next {
+            loop {
+                let next = tokio::select! {
+                    next = messages.next() => next,
+                    () = shutdown.cancelled() => return Ok(()),
+                };
+                let Some(message) = next else { break };
                 let message = message.map_err(|error| crate::Error::Bus(error.to_string()))?;
                 self.process(bus, message).await;
             }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use prost::{Message, Name};
 use proto::{auth::OperationRecorded, rpc::Context};
 use sqlx::{
-    Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Notify;
@@ -17,7 +17,8 @@ use crate::{
     bus::Subjects,
     config::Config,
     error::{Error, Result},
-    outbox, telemetry,
+    outbox::{self, Traced},
+    telemetry,
 };
 
 /// A service's schema.
@@ -122,13 +123,13 @@ impl Database {
             db.system.name = "postgresql",
             db.namespace = self.schema
         );
-        let mut tx = self.begin_any().await?;
-        set_local(&mut tx, "app.tenant_id", &tenant.to_string()).await?;
+        // One way to Postgres instead of two; an id has nothing that would need quoting.
+        let begin = format!("BEGIN; SET LOCAL app.tenant_id = '{tenant}'");
         Ok(TenantTx {
-            tx,
+            tx: self.open(Some(begin)).await?,
             tenant,
             database: self.clone(),
-            wrote_events: false,
+            events: Vec::new(),
             _span: span,
         })
     }
@@ -152,10 +153,20 @@ impl Database {
     /// # Errors
     /// Where Postgres cannot be reached.
     pub async fn begin_any(&self) -> Result<Transaction<'static, Postgres>> {
+        self.open(None).await
+    }
+
+    async fn open(&self, statement: Option<String>) -> Result<Transaction<'static, Postgres>> {
         // A `begin` that is dropped half-way would hand back a connection inside an open
         // transaction, so it runs to its end in a task of its own.
         let pool = self.pool.clone();
-        tokio::spawn(async move { pool.begin().await })
+        let begin = async move {
+            match statement {
+                Some(statement) => pool.begin_with(AssertSqlSafe(statement)).await,
+                None => pool.begin().await,
+            }
+        };
+        tokio::spawn(begin)
             .await
             .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
             .map_err(Error::from)
@@ -198,7 +209,8 @@ pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     tenant: Uuid,
     database: Database,
-    wrote_events: bool,
+    /// Events of this unit of work, written right before the commit.
+    events: Vec<outbox::Row>,
     /// Lasts as long as the transaction, in the trace of whoever opened it.
     _span: tracing::Span,
 }
@@ -218,7 +230,7 @@ impl TenantTx {
     /// Publishes an event once this unit of work is committed.
     ///
     /// # Errors
-    /// Where Postgres says no.
+    /// None so far: events are written by the commit. Whether they wait for it is this file's choice.
     pub async fn publish<E: Message + Name>(&mut self, event: &E) -> Result<()> {
         self.publish_all(std::slice::from_ref(event)).await
     }
@@ -226,34 +238,39 @@ impl TenantTx {
     /// Publishes events, in their order, once this unit of work is committed.
     ///
     /// # Errors
-    /// Where Postgres says no.
+    /// As [`TenantTx::publish`].
     pub async fn publish_all<E: Message + Name>(&mut self, events: &[E]) -> Result<()> {
-        let now = self.database.clock.now();
         let traceparent = telemetry::traceparent();
-        let rows: Vec<outbox::Row> = events
+        let traceparent = traceparent.as_deref();
+        let traced: Vec<Traced<'_, E>> = events
             .iter()
-            .map(|event| {
-                outbox::Row::new(
-                    &self.database.subjects,
-                    self.database.schema,
-                    self.tenant,
-                    event,
-                    now,
-                    traceparent.clone(),
-                )
-            })
+            .map(|event| Traced { event, traceparent })
             .collect();
-        outbox::insert_all(&mut self.tx, &rows).await?;
-        self.wrote_events = true;
+        self.publish_traced(&traced);
         Ok(())
+    }
+
+    /// The same for events that belong to the traces of several callers.
+    pub fn publish_traced<E: Message + Name>(&mut self, events: &[Traced<'_, E>]) {
+        let (subjects, schema) = (&self.database.subjects, self.database.schema);
+        let now = self.database.clock.now();
+        let rows = outbox::Row::all(subjects, schema, self.tenant, events, now);
+        self.events.extend(rows);
     }
 
     /// Records who did what in the audit trail; `context` has no caller where the system did it.
     ///
     /// # Errors
-    /// Where Postgres says no.
+    /// As [`TenantTx::publish`].
     pub async fn audit(&mut self, context: &Context, action: &str, entity_id: Uuid) -> Result<()> {
-        let entry = OperationRecorded {
+        let entry = self.operation(context, action, entity_id);
+        self.publish(&entry).await
+    }
+
+    /// An entry of the audit trail, to be published.
+    #[must_use]
+    pub fn operation(&self, context: &Context, action: &str, entity_id: Uuid) -> OperationRecorded {
+        OperationRecorded {
             occurred_at: Some(crate::wire::timestamp(self.database.clock.now())),
             user_id: context
                 .caller
@@ -263,8 +280,7 @@ impl TenantTx {
             action: action.to_owned(),
             entity_id: entity_id.to_string(),
             request_id: context.request_id.clone(),
-        };
-        self.publish(&entry).await
+        }
     }
 
     /// Notes that a consumer handles an event; false where it has done so before.
@@ -298,9 +314,12 @@ impl TenantTx {
     ///
     /// # Errors
     /// Where Postgres says no; then nothing was written.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        if !self.events.is_empty() {
+            outbox::insert_all(&mut self.tx, &self.events).await?;
+        }
         self.tx.commit().await?;
-        if self.wrote_events {
+        if !self.events.is_empty() {
             self.database.committed.notify_one();
         }
         Ok(())

@@ -20,6 +20,8 @@ pub enum Code {
     FailedPrecondition,
     /// A limit is reached.
     Exhausted,
+    /// The caller has stopped waiting.
+    Late,
     /// Something this depends on is away; trying again may help.
     Unavailable,
     /// Our fault.
@@ -47,6 +49,7 @@ impl Code {
             Self::AlreadyExists => tonic::Code::AlreadyExists,
             Self::FailedPrecondition => tonic::Code::FailedPrecondition,
             Self::Exhausted => tonic::Code::ResourceExhausted,
+            Self::Late => tonic::Code::DeadlineExceeded,
             Self::Unavailable => tonic::Code::Unavailable,
             Self::Internal => tonic::Code::Internal,
         }

@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::{
     Clock, Config,
-    config::{Accounts, ClamdAddress, Key, Networks, Secret, UploadLimits},
+    config::{Accounts, CallRate, ClamdAddress, Key, Networks, Secret, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -48,6 +48,8 @@ pub struct Launch {
     pub accounts: Accounts,
     /// Proxies whose word on a client's address counts.
     pub trusted_proxies: Networks,
+    /// What each organisation may call.
+    pub calls: CallRate,
 }
 
 impl Launch {
@@ -125,6 +127,7 @@ impl Launch {
             clamd: self.clamd.clone(),
             accounts: self.accounts.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            calls: self.calls,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
 //! [`crypto`], [`keys`] and [`blobs`] for what rests, [`clamd`] to have it scanned; [`database`] and [`migrate`] for Postgres;
-//! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`service`] puts them together; `erase` ends a tenant.
+//! [`bus`], [`outbox`], [`consumer`] and [`rpc`] for NATS; [`fair`] and [`overload`] for who asks much; [`service`] puts them together; `erase` ends a tenant.
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
@@ -17,11 +17,13 @@ pub mod database;
 pub mod dead;
 mod erase;
 pub mod error;
+pub mod fair;
 pub mod health;
 pub mod keys;
 pub mod launch;
 pub mod migrate;
 pub mod outbox;
+pub mod overload;
 pub mod page;
 pub mod patience;
 pub mod rpc;

@@ -16,7 +16,6 @@ use proto::{
     auth::Role,
     rpc::{Caller, Context, Dispatch, Transport},
 };
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Status};
 use tracing::Instrument as _;
@@ -25,14 +24,23 @@ use uuid::Uuid;
 use crate::{
     bus::{Bus, bus_error},
     error::Result,
+    fair::{FairPermits, Full, Room, Ticket},
+    overload::exhausted,
     shutdown::Shutdown,
     telemetry,
 };
 
 /// Longest a call may take where the client names no deadline.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Calls a process works on at once; the rest waits in NATS.
+/// Calls a process works on at once; others wait, in turn among tenants.
 const CONCURRENT_CALLS: usize = 256;
+/// Calls that may wait; more would only be answered when nobody waits for them any more.
+const ROOM: Room = Room {
+    of_one: 1024,
+    of_all: 4096,
+};
+/// When a call may be made again that was refused for want of room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 const CALLER: &str = "valutai-caller";
 const DEADLINE: &str = "valutai-deadline-ms";
@@ -122,53 +130,87 @@ pub(crate) async fn serve(
         .map_err(bus_error)?;
     bus.flush().await;
     Ok(async move {
-        let permits = Arc::new(Semaphore::new(CONCURRENT_CALLS));
+        let permits = FairPermits::new(CONCURRENT_CALLS, ROOM);
         let running = TaskTracker::new();
-        loop {
-            let call = tokio::select! {
-                call = calls.next() => call,
-                () = shutdown.cancelled() => break,
-            };
-            let Some(call) = call else { break };
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                break;
-            };
+        let take = |message| {
+            let call = Call::read(message);
+            // The place is taken here, so that a tenant's calls keep their order.
+            let ticket = permits.enqueue(call.tenant());
             let (service, bus) = (Arc::clone(&service), bus.clone());
             // A task of its own, which a client that goes away does not cancel.
-            running.spawn(async move {
-                answer(&bus, service.as_ref(), call).await;
-                drop(permit);
-            });
+            running.spawn(async move { call.answer(&bus, service.as_ref(), ticket).await });
+        };
+        loop {
+            tokio::select! {
+                call = calls.next() => match call {
+                    Some(call) => take(call),
+                    None => break,
+                },
+                () = shutdown.cancelled() => break,
+            }
         }
         if let Err(error) = calls.unsubscribe().await {
             tracing::warn!(%error, "the calls could not be unsubscribed");
         }
         while let Some(call) = calls.next().await {
-            answer(&bus, service.as_ref(), call).await;
+            take(call);
         }
         running.close();
         running.wait().await;
     })
 }
 
-async fn answer(bus: &Bus, service: &dyn Dispatch, call: async_nats::Message) {
-    let Some(reply_to) = call.reply.clone() else {
-        tracing::warn!(subject = %call.subject, "a call without a reply subject was dropped");
-        return;
-    };
-    let method = call
-        .subject
-        .rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let headers = call.headers.unwrap_or_default();
-    let context = read_context(&headers);
-    let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %context.request_id);
-    telemetry::continue_trace(&span, text(&headers, TRACEPARENT));
-    let outcome = dispatch(service, &method, context, call.payload)
-        .instrument(span)
-        .await;
+/// A call that has arrived.
+struct Call {
+    context: Context,
+    traceparent: Option<String>,
+    message: async_nats::Message,
+}
+
+impl Call {
+    fn read(mut message: async_nats::Message) -> Self {
+        let headers = message.headers.take().unwrap_or_default();
+        Self {
+            context: read_context(&headers),
+            traceparent: text(&headers, TRACEPARENT).map(str::to_owned),
+            message,
+        }
+    }
+
+    /// Whose turn it counts to; calls without a caller are together one more.
+    fn tenant(&self) -> Uuid {
+        let caller = self.context.caller.as_ref();
+        caller.map_or(Uuid::nil(), |caller| caller.tenant_id)
+    }
+
+    async fn answer(self, bus: &Bus, service: &dyn Dispatch, ticket: Result<Ticket, Full>) {
+        let subject = &self.message.subject;
+        let Some(reply_to) = self.message.reply.clone() else {
+            tracing::warn!(%subject, "a call without a reply subject was dropped");
+            return;
+        };
+        let method = subject.rsplit('.').next().unwrap_or_default().to_owned();
+        let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %self.context.request_id);
+        telemetry::continue_trace(&span, self.traceparent.as_deref());
+        let outcome = match ticket {
+            Ok(ticket) => {
+                async move {
+                    let _permit = ticket.wait().await;
+                    dispatch(service, &method, self.context, self.message.payload).await
+                }
+                .instrument(span)
+                .await
+            }
+            Err(Full) => Err(exhausted(
+                "the system has more to do than it can: wait a second and try again",
+                RETRY_AFTER,
+            )),
+        };
+        send(bus, reply_to, outcome).await;
+    }
+}
+
+async fn send(bus: &Bus, reply_to: async_nats::Subject, outcome: Result<Vec<u8>, Status>) {
     let limit = bus.client().server_info().max_payload.saturating_sub(4096);
     let outcome = outcome.and_then(|body| {
         if body.len() > limit {

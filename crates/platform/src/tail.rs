@@ -26,6 +26,8 @@ pub enum Start {
 pub struct Positioned<E> {
     /// Its position in the stream.
     pub position: u64,
+    /// Its `ce-id`, by which a reader tells what comes again; nil where it has none.
+    pub event_id: Uuid,
     /// The event.
     pub event: E,
 }
@@ -69,8 +71,14 @@ pub async fn tail<E: Message + Name + Default>(
             .info()
             .map_err(|error| crate::Error::Bus(error.to_string()))?
             .stream_sequence;
+        let headers = message.headers.as_ref();
+        let event_id = headers
+            .and_then(|headers| headers.get("ce-id"))
+            .and_then(|id| Uuid::try_parse(id.as_str()).ok())
+            .unwrap_or_default();
         Ok(Positioned {
             position,
+            event_id,
             event: E::decode(message.payload.clone())?,
         })
     });

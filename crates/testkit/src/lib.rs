@@ -72,6 +72,7 @@ impl World {
                 ..Accounts::default()
             },
             trusted_proxies: Networks::default(),
+            calls: platform::config::CallRate::default(),
         };
         launch.prepare(services).await?;
         Ok(Self {

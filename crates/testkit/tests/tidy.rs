@@ -47,6 +47,8 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "localservers",
             // The benchmark of the scorer by itself.
             "ml",
+            // Workbooks of quotes to predict, read as at import.
+            "tabular",
             "auth",
             "ingestion",
             "training",

@@ -12,7 +12,7 @@ mod streams;
 use std::sync::Arc;
 
 use http::{HeaderName, header};
-use platform::{Error, Kit, Result, Service, Wiring, error::chain};
+use platform::{Error, Kit, Result, Service, Wiring, error::chain, overload::RateLimiter};
 use tokio::net::TcpListener;
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic_web::GrpcWebLayer;
@@ -41,7 +41,13 @@ async fn wire(kit: Kit) -> Result<Wiring> {
     let forgetting = callers.clone().forget_revoked(&kit).await?;
     let shutdown = kit.shutdown.clone();
     let sweeping = streams::sweep::run(kit.clone());
-    let routes = rpc::routes(Arc::new(rpc::Gateway { callers, kit })).await;
+    let rates = RateLimiter::new(kit.config.calls);
+    let gateway = rpc::Gateway {
+        callers,
+        rates,
+        kit,
+    };
+    let routes = rpc::routes(Arc::new(gateway)).await;
     let serving = async move {
         let server = Server::builder()
             .accept_http1(true)

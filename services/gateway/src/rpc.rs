@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{Router, body::Body as HttpBody, extract::State};
 use http::{Request, Response};
-use platform::{Kit, telemetry};
+use platform::{Kit, overload::RateLimiter, telemetry};
 use proto::{
     access::{METHODS, Method, Right},
     raw::RawCodec,
@@ -34,11 +34,12 @@ const MESSAGE_LIMIT: usize = 3 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Gateway {
     pub callers: Callers,
+    pub rates: RateLimiter,
     pub kit: Kit,
 }
 
 impl Gateway {
-    /// Establishes and judges the caller of a method.
+    /// Establishes and judges the caller of a method, and counts the call.
     pub async fn admit(
         &self,
         method: &'static Method,
@@ -46,6 +47,9 @@ impl Gateway {
     ) -> Result<Context, Status> {
         let context = self.callers.context(metadata).await?;
         method.authorize(context.caller.as_ref())?;
+        if let Some(caller) = &context.caller {
+            self.rates.check(caller.tenant_id)?;
+        }
         Ok(context)
     }
 }

@@ -1,8 +1,13 @@
 //! What prediction refuses, in sentences for the caller. Deliberately not here: why no price is
 //! recommended, which is part of an answer.
 
-use platform::{Code, Coded};
+use std::time::Duration;
+
+use platform::{Code, Coded, overload::exhausted};
 use uuid::Uuid;
+
+/// When a prediction may be asked for again that was refused for want of room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Why prediction refuses or fails.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +123,25 @@ pub enum Error {
     /// What was learned of earlier quotes cannot be used.
     #[error("the history of a model cannot be used")]
     History(#[from] tabular::HistoryError),
+    /// A key is none.
+    #[error("the idempotency key is empty or too long: use 1 to 200 characters, such as a UUID")]
+    Key,
+    /// A key came with another request before.
+    #[error(
+        "this idempotency key came with another request in the last 24 hours: use a new key for a new request"
+    )]
+    KeyReused,
+    /// Nothing was kept, or that is not known.
+    #[error(
+        "the prediction may or may not have been stored: send it again, with an idempotency key if it must not be stored twice"
+    )]
+    NotKept,
+    /// The caller has stopped waiting.
+    #[error("the deadline has passed")]
+    Late,
+    /// More is waiting to be computed than is useful.
+    #[error("more predictions are asked for than can be computed: wait a second and try again")]
+    Busy,
     /// Something of ours broke.
     #[error("predicting broke down: {0}")]
     Broken(String),
@@ -141,6 +165,8 @@ impl From<prost::DecodeError> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
+            Self::Late => Code::Late,
+            Self::Busy => Code::Exhausted,
             Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) => Code::NotFound,
             Self::NotReady { .. }
             | Self::NoChampion
@@ -148,8 +174,9 @@ impl Coded for Error {
             | Self::PolicyChanged { .. }
             | Self::ModelGone(_)
             | Self::NotRepeatable(_)
+            | Self::KeyReused
             | Self::NotComparable(_) => Code::FailedPrecondition,
-            Self::ModelOnItsWay => Code::Unavailable,
+            Self::ModelOnItsWay | Self::NotKept => Code::Unavailable,
             Self::NoQuote
             | Self::QuoteCount(_)
             | Self::QuoteRef(_)
@@ -160,6 +187,7 @@ impl Coded for Error {
             | Self::SimilarCount(_)
             | Self::CurvePoints(_)
             | Self::Policy(_)
+            | Self::Key
             | Self::Portable(_) => Code::Invalid,
             Self::InQuote { problem, .. } => problem.code(),
             Self::Model(_) | Self::History(_) | Self::Broken(_) => Code::Internal,
@@ -170,6 +198,9 @@ impl Coded for Error {
 
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
-        platform::error::to_status(&error)
+        match error {
+            Error::Busy => exhausted(&error.to_string(), RETRY_AFTER),
+            error => platform::error::to_status(&error),
+        }
     }
 }

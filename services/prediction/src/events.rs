@@ -1,10 +1,12 @@
 //! What prediction reacts to: models that become ready, the ones that names lead to, those that should not
 //! be trusted further, and its own answers, which the challenger repeats.
-//! Deliberately no loading: a model is loaded when it is first asked.
+//! A promoted model is loaded before it is the champion, so that nobody waits for it.
 
+use futures::StreamExt as _;
 use platform::{
     Kit,
     consumer::{Consumer, Delivery, Failure},
+    error::chain,
     page::parse_id,
 };
 use prost::Message as _;
@@ -12,6 +14,7 @@ use proto::{
     prediction::PredictionMade,
     training::{ModelAliasChanged, ModelFlagged, ModelPromoted, ModelTrained},
 };
+use uuid::Uuid;
 
 use crate::{
     Error,
@@ -19,9 +22,13 @@ use crate::{
     store::{self, ModelRow},
 };
 
+/// Predictions that the shadow consumer takes at once; most tenants have no challenger, and then there is nothing to do.
+const SHADOWED_AT_ONCE: usize = 100;
+
 /// The consumer of training's news.
-pub fn consumer(kit: &Kit) -> Consumer {
+pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
     let (trained, promoted, flagged) = (kit.clone(), kit.clone(), kit.clone());
+    let commands = commands.clone();
     let named = kit.clone();
     Consumer::new("prediction", "training")
         .on(move |delivery: Delivery, event: ModelTrained| {
@@ -29,8 +36,8 @@ pub fn consumer(kit: &Kit) -> Consumer {
             async move { Ok::<(), Failure>(note_trained(&kit, &delivery, event).await?) }
         })
         .on(move |delivery: Delivery, event: ModelPromoted| {
-            let kit = promoted.clone();
-            async move { Ok::<(), Failure>(note_promoted(&kit, &delivery, &event).await?) }
+            let (kit, commands) = (promoted.clone(), commands.clone());
+            async move { Ok::<(), Failure>(note_promoted(&kit, &commands, &delivery, &event).await?) }
         })
         .on(move |delivery: Delivery, event: ModelAliasChanged| {
             let kit = named.clone();
@@ -46,7 +53,7 @@ pub fn consumer(kit: &Kit) -> Consumer {
 pub fn shadow_consumer(commands: &Commands) -> Consumer {
     let commands = commands.clone();
     Consumer::new("prediction-shadow", "prediction")
-        .one_per_replica()
+        .some_per_replica(SHADOWED_AT_ONCE)
         .on(move |delivery: Delivery, event: PredictionMade| {
             let commands = commands.clone();
             async move { Ok::<(), Failure>(commands.shadow(&delivery, &event).await?) }
@@ -98,8 +105,42 @@ async fn note_trained(kit: &Kit, delivery: &Delivery, event: ModelTrained) -> Re
     Ok(tx.commit().await?)
 }
 
-async fn note_promoted(kit: &Kit, delivery: &Delivery, event: &ModelPromoted) -> Result<(), Error> {
+/// Loads models as they are promoted, in every process: the event itself is handled in one of them.
+pub async fn keep_warm(
+    kit: &Kit,
+    commands: &Commands,
+) -> platform::Result<impl Future<Output = ()> + use<>> {
+    let mut promoted = Box::pin(kit.bus.hear::<ModelPromoted>().await?);
+    let (commands, shutdown) = (commands.clone(), kit.shutdown.clone());
+    Ok(async move {
+        loop {
+            let heard = tokio::select! {
+                heard = promoted.next() => heard,
+                () = shutdown.cancelled() => return,
+            };
+            let Some((tenant, event)) = heard else { return };
+            if let Ok(id) = parse_id("model_id", &event.model_id) {
+                warm(&commands, tenant, id).await;
+            }
+        }
+    })
+}
+
+/// A model that cannot be loaded is promoted all the same: who asks it is told why.
+async fn warm(commands: &Commands, tenant: Uuid, id: Uuid) {
+    if let Err(error) = commands.warm(tenant, id).await {
+        tracing::warn!(error = %chain(&error), model = %id, "a promoted model was not loaded ahead");
+    }
+}
+
+async fn note_promoted(
+    kit: &Kit,
+    commands: &Commands,
+    delivery: &Delivery,
+    event: &ModelPromoted,
+) -> Result<(), Error> {
     let id = parse_id("model_id", &event.model_id)?;
+    warm(commands, delivery.tenant, id).await;
     // The time of the promotion and not of its arrival: a delayed one must not win over a later one.
     let since = delivery.made_at().unwrap_or_else(|| kit.clock.now());
     let opened = kit

@@ -29,9 +29,11 @@ pub const SERVICE: Service = Service {
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     jobs::ensure_partitions(&kit).await?;
     let commands = commands::Commands::new(&kit);
+    let warming = events::keep_warm(&kit, &commands).await?;
     Ok(Wiring::new()
-        .consume(events::consumer(&kit))
+        .consume(events::consumer(&kit, &commands))
         .consume(events::shadow_consumer(&commands))
+        .task("warming", warming)
         .task("partitions", jobs::keep_partitions(kit))
         .rpc(proto::prediction::prediction_nats::Server(rpc::Rpc::new(
             commands,

@@ -2,7 +2,6 @@
 //! and no streams: the gateway makes them of these calls and of the events.
 
 use platform::page::{Page, parse_id};
-use prost::Message as _;
 use proto::{
     prediction::{self as pb, prediction_nats::PredictionService},
     rpc::Context,
@@ -16,6 +15,7 @@ use crate::{
     domain::{
         answer::Wanted,
         comparison::{SIMILAR_MAX, SIMILAR_USUAL},
+        messages::kept_detail,
     },
 };
 
@@ -105,10 +105,8 @@ impl PredictionService for Rpc {
             .list_predictions(context.caller()?, model_id, page)
             .await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let predictions: Result<Vec<_>, _> = rows
-            .iter()
-            .map(|row| pb::Prediction::decode(row.detail.as_slice()))
-            .collect();
+        let predictions: Result<Vec<_>, _> =
+            rows.iter().map(|row| kept_detail(&row.detail)).collect();
         Ok(pb::ListPredictionsResponse {
             predictions: predictions.map_err(Error::from)?,
             next_page_token: page.next_token(&ids),

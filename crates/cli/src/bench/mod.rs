@@ -8,7 +8,9 @@ use crate::{args::Global, error::Result};
 pub mod figures;
 pub mod history;
 pub mod import;
+pub mod loss;
 pub mod predict;
+pub mod process;
 pub mod psql;
 pub mod quotes;
 pub mod store;
@@ -24,6 +26,8 @@ pub enum BenchCommand {
     Quotes(Box<quotes::QuotesBench>),
     /// Time predictions, one by one and in bulk, beside a bare echo called by the same client
     Predict(Box<predict::PredictBench>),
+    /// Kill services and servers while predictions are asked for, and look whether anything is lost
+    Loss(Box<loss::LossBench>),
 }
 
 /// Runs a command.
@@ -35,5 +39,6 @@ pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
         BenchCommand::Import(args) => import::run(*args, global.output).await,
         BenchCommand::Quotes(args) => quotes::run(*args, global.output).await,
         BenchCommand::Predict(args) => predict::run(*args, global.output).await,
+        BenchCommand::Loss(args) => loss::run(*args, global.output).await,
     }
 }

@@ -197,6 +197,20 @@ impl Store {
         self.count("prediction.outbox").await
     }
 
+    /// Ids of the predictions of quotes whose reference begins so.
+    ///
+    /// # Errors
+    /// Where Postgres refuses.
+    pub async fn prediction_ids(&mut self, prefix: &str) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT id::text FROM prediction.prediction WHERE starts_with(quote_ref, $1)",
+        )
+        .bind(prefix)
+        .fetch_all(&mut self.admin)
+        .await
+        .map_err(failed)
+    }
+
     async fn count(&mut self, table: &str) -> Result<u64> {
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&mut self.admin)

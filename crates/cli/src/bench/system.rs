@@ -6,7 +6,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -15,7 +14,7 @@ use localservers::Servers;
 use platform::{
     Clock, Service,
     bus::Bus,
-    config::{ACK_WAIT, Accounts, Key, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, CallRate, Key, Networks, Secret, UploadLimits},
     launch::{Launch, Launched},
     patience::eventually,
     tail::{Positioned, Start, tail},
@@ -26,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     args::{DEFAULT_TIMEOUT, Secret as Password},
-    bench::store::Store,
+    bench::{process::Process, store::Store},
     client::{Connection, auth},
     error::{Error, Result},
     server::stack::{self, SERVICES, ServerArgs},
@@ -75,7 +74,7 @@ impl System {
             nats_url: Secret::new(servers.nats_url()),
             subject_prefix: name,
             blob_dir: dir.join("blobs"),
-            kek: stack::kept_secret(&key_file(&dir))?,
+            kek: stack::kept_secret(&Process::key_file(&dir))?,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             postgres_connections: 8,
             ack_wait: ACK_WAIT,
@@ -83,6 +82,8 @@ impl System {
             clamd: None,
             accounts: Accounts::default(),
             trusted_proxies: Networks::default(),
+            // One organisation is to show what the whole system can do.
+            calls: CallRate::NONE,
         };
         match start_services(&launch, &dir).await {
             Ok(started) => Ok(Self {
@@ -142,7 +143,7 @@ impl System {
     /// # Errors
     /// Where it does not start.
     pub async fn restart_ingestion(&mut self) -> Result<()> {
-        self.ingestion = Process::start(&self.launch, &self.dir)?;
+        self.ingestion = start_ingestion(&self.launch, &self.dir)?;
         until_it_answers(&self.connection).await
     }
 
@@ -180,7 +181,7 @@ async fn start_services(launch: &Launch, dir: &Path) -> Result<Started> {
         .into_iter()
         .filter(|service| service.name != INGESTION)
         .collect();
-    let ingestion = Process::start(launch, dir)?;
+    let ingestion = start_ingestion(launch, dir)?;
     let launched = launch
         .start(&others, &Clock::system())
         .await
@@ -201,6 +202,11 @@ async fn start_services(launch: &Launch, dir: &Path) -> Result<Started> {
         tenant: Uuid::try_parse(&signed.organization_id)
             .map_err(|error| Error::Failed(error.to_string()))?,
     })
+}
+
+fn start_ingestion(launch: &Launch, dir: &Path) -> Result<Process> {
+    let program = std::env::current_exe().map_err(Error::file("this program"))?;
+    Process::start(&program, launch, dir, INGESTION)
 }
 
 async fn until_it_answers(connection: &Connection) -> Result<()> {
@@ -224,49 +230,6 @@ fn is_too_early(code: Code) -> bool {
         code,
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
     )
-}
-
-fn key_file(dir: &Path) -> PathBuf {
-    dir.join("key-encryption-key")
-}
-
-/// `valutai serve ingestion`; killed when dropped.
-#[derive(Debug)]
-struct Process(Child);
-
-impl Process {
-    fn start(launch: &Launch, dir: &Path) -> Result<Self> {
-        let config = launch.config_for(INGESTION).map_err(failed)?;
-        let program = std::env::current_exe().map_err(Error::file("this program"))?;
-        Command::new(program)
-            .args(["serve", INGESTION])
-            .env("VALUTAI_POSTGRES_URL", config.postgres_url.expose())
-            .env("VALUTAI_NATS_URL", config.nats_url.expose())
-            .env("VALUTAI_SUBJECT_PREFIX", &config.subject_prefix)
-            .env("VALUTAI_BLOB_DIR", &config.blob_dir)
-            .env("VALUTAI_KEK_FILE", key_file(dir))
-            .env("VALUTAI_LOG", LOG)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map(Self)
-            .map_err(Error::file("valutai serve ingestion"))
-    }
-
-    fn peak_mib(&self) -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kib / 1024.0)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Fails only where it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn failed(error: platform::Error) -> Error {

@@ -30,13 +30,23 @@ impl<W: Write> Annotator<W> {
     /// # Errors
     /// Where the writer fails.
     pub fn start(out: W, header: &Header) -> io::Result<Self> {
-        let mut annotator = Self {
+        let mut annotator = Self::resume(out, header);
+        annotator.write_line(&header.raw, &COLUMNS)?;
+        Ok(annotator)
+    }
+
+    /// Goes on with a file that has its header.
+    pub fn resume(out: W, header: &Header) -> Self {
+        Self {
             out,
             delimiter: header.delimiter,
             line_end: header.line_end,
-        };
-        annotator.write_line(&header.raw, &COLUMNS)?;
-        Ok(annotator)
+        }
+    }
+
+    /// The writer, between two rows.
+    pub fn inner(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Writes a row as it stood, and its prediction.

@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod datasets;
 pub mod model_export;
 pub mod models;
+pub mod part_file;
 pub mod policy;
 pub mod predict;
 pub mod predict_file;
@@ -25,6 +26,7 @@ pub mod reports;
 pub mod show;
 pub mod team;
 pub mod wait;
+pub mod workbook;
 
 pub use connection::Connection;
 pub use credentials::Credentials;
@@ -50,7 +52,7 @@ pub enum ClientCommand {
     /// Train models and look at them
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Predict one quote, or all quotes of a CSV file
+    /// Predict one quote, or all quotes of a CSV file or workbook
     Predict(predict::PredictArgs),
     /// Say what may be recommended to change
     #[command(subcommand)]

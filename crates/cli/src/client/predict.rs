@@ -1,4 +1,4 @@
-//! `valutai predict`: one quote from options, or all quotes of a CSV file. Deliberately no values
+//! `valutai predict`: one quote from options, or all quotes of a file. Deliberately no values
 //! of our own: what is left out counts as missing.
 
 use std::{collections::HashMap, path::PathBuf};
@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("quote").required(true).multiple(true).args(["file", "fields"])))]
 pub struct PredictArgs {
-    /// CSV file with the headers of the history; its rows are predicted in their order
-    #[arg(value_name = "FILE.csv", conflicts_with = "fields")]
+    /// CSV file or workbook with the headers of the history; its rows are predicted in their order
+    #[arg(value_name = "FILE", conflicts_with = "fields")]
     pub file: Option<PathBuf>,
     /// One value of a single quote, by column header; repeatable
     #[arg(long = "field", value_name = "COLUMN=VALUE", value_parser = field)]
@@ -49,6 +49,12 @@ pub struct PredictArgs {
     /// Write the file's rows with their predictions to this CSV file
     #[arg(long, value_name = "FILE", conflicts_with = "fields")]
     pub out: Option<PathBuf>,
+    /// Go on with what an earlier call with the same --out left unfinished; no quote is predicted twice
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Leave out so many quotes at the beginning of the file, which were predicted before
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, conflicts_with_all = ["fields", "out"])]
+    pub offset: u64,
 }
 
 /// Reads `COLUMN=VALUE`.
@@ -116,8 +122,11 @@ pub async fn run(args: PredictArgs, global: &Global) -> Result<()> {
                 model_id: args.model,
                 file,
                 ref_column: args.ref_column,
+                offset: args.offset,
+                ..predict_file::FileJob::default()
             },
             args.out.as_deref(),
+            args.resume,
             global,
         )
         .await;

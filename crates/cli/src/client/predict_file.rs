@@ -1,25 +1,30 @@
-//! Predicts all quotes of a CSV file through one stream, with bounded memory: a thread reads, the
-//! stream carries, and each answer meets the row it belongs to. Deliberately no batches: the
-//! gateway cuts them.
+//! Predicts all quotes of a CSV file or a workbook through one stream, with bounded memory: a thread reads, the
+//! stream carries, and each answer meets the row it belongs to. What broke off can be gone on with.
+//! Deliberately no batches: the gateway cuts them.
 
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use proto::prediction::{PredictManyRequest, PredictManyResponse, Prediction};
+use proto::prediction::{
+    PredictManyRequest, PredictManyResponse, Prediction, QuoteInput, field_value::Value,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Request;
 
 use super::{
     Connection,
     annotate::{Annotator, COLUMNS},
-    connect, predict, present,
+    connect,
+    part_file::PartFile,
+    predict, present,
     quote_file::{Header, QuoteFile, Row},
     show,
+    workbook::Workbook,
 };
 use crate::{
     args::Global,
     error::{Error, Result},
-    files::NewFile,
     output::{self, Format},
     progress,
     text::{clean, count, percent, shorten},
@@ -31,7 +36,7 @@ const REQUESTS_AHEAD: usize = 64;
 const LONGEST_REF: usize = 200;
 
 /// What to predict.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FileJob {
     /// Id of the model; the promoted one where empty.
     pub model_id: String,
@@ -39,6 +44,12 @@ pub struct FileJob {
     pub file: PathBuf,
     /// Column that names the quotes; `quote_id` where there is one.
     pub ref_column: Option<String>,
+    /// Rows at the beginning that were predicted before.
+    pub offset: u64,
+    /// Makes the calls the same calls when they are made again; none where each is a new one.
+    pub key: Option<String>,
+    /// Columns whose cells are numbers, from the first on; the others are text.
+    pub numeric: Vec<bool>,
 }
 
 /// Reads the header only, so that what is wrong with it is told before anything is sent.
@@ -89,12 +100,19 @@ pub async fn stream(
         })
     };
     let outcome = async {
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        if let Some(key) = &job.key {
+            let key = key.parse().map_err(|_| {
+                Error::Misuse("the key has to be of plain letters and digits".to_owned())
+            })?;
+            request.metadata_mut().insert("idempotency-key", key);
+        }
         let mut answers = connection
             .prediction()
-            .predict_many(ReceiverStream::new(outgoing))
+            .predict_many(request)
             .await?
             .into_inner();
-        let mut index = 0;
+        let mut index = job.offset;
         while let Some(answer) = answers.message().await? {
             let raw: Vec<u8> = match waiting.recv().await {
                 Some(row) => row?,
@@ -147,12 +165,21 @@ fn read_rows(
     let columns = file.header().columns.clone();
     let ref_index = find_ref_column(&columns, job.ref_column.as_deref());
     let mut model_id = job.model_id.clone();
+    let mut offset = job.offset;
+    for _ in 0..offset {
+        if file.next_row()?.is_none() {
+            return Ok(());
+        }
+    }
     while let Some(Row { raw, cells }) = file.next_row()? {
         let quote_ref = reference(ref_index, &cells);
         let fields = columns.iter().cloned().zip(cells);
+        let mut quote = predict::quote(&quote_ref, fields);
+        state_numbers(&mut quote, &columns, &job.numeric);
         let request = PredictManyRequest {
             model_id: std::mem::take(&mut model_id),
-            quote: Some(predict::quote(&quote_ref, fields)),
+            quote: Some(quote),
+            offset: std::mem::take(&mut offset),
         };
         // A closed channel means that the call has ended, and says why itself.
         if rows.blocking_send(Ok(raw)).is_err() || requests.blocking_send(request).is_err() {
@@ -160,6 +187,21 @@ fn read_rows(
         }
     }
     Ok(())
+}
+
+/// Turns the texts of numeric columns into numbers; what is none stays as it is.
+fn state_numbers(quote: &mut QuoteInput, columns: &[String], numeric: &[bool]) {
+    let named = columns.iter().zip(numeric).filter(|(_, numeric)| **numeric);
+    for (name, _) in named {
+        let Some(field) = quote.fields.get_mut(name) else {
+            continue;
+        };
+        if let Some(Value::Text(text)) = &field.value
+            && let Ok(number) = text.trim().parse()
+        {
+            field.value = Some(Value::Number(number));
+        }
+    }
 }
 
 /// What a row's quote is called, as far as that is taken.
@@ -184,40 +226,82 @@ pub fn find_ref_column(columns: &[String], wanted: Option<&str>) -> Option<usize
 }
 
 /// Predicts a file and writes its rows with their predictions to another, which appears whole or
-/// not at all. Answers how many rows there were.
+/// not at all; with `resume` goes on where an earlier call broke off, and gets the answers again that
+/// were given and not received. Answers how many rows there are.
 ///
 /// # Errors
-/// Where a file cannot be read or written, or the server refuses.
+/// Where a file cannot be read or written, or the server refuses. What there is then is kept for
+/// `resume`, and told.
 pub async fn annotate(
     connection: &Connection,
     job: &FileJob,
     out: &Path,
+    resume: bool,
     bar: &ProgressBar,
 ) -> Result<u64> {
     let header = check(job, true)?;
-    let mut annotator =
-        Annotator::start(NewFile::create(out)?, &header).map_err(Error::file(out))?;
-    let rows = stream(connection, job, |raw, answer| {
+    let mut annotator = if resume {
+        let mut source = QuoteFile::open(&job.file)?;
+        let part = PartFile::resume(out, &mut source)?;
+        eprintln!("{} rows are there already", count(part.rows));
+        Annotator::resume(part, &header)
+    } else {
+        Annotator::start(PartFile::create(out)?, &header).map_err(Error::file(out))?
+    };
+    let part = annotator.inner();
+    let job = FileJob {
+        offset: part.rows,
+        key: Some(part.key.clone()),
+        ..job.clone()
+    };
+    let streamed = stream(connection, &job, |raw, answer| {
         bar.inc(raw.len() as u64 + 1);
         let prediction = present(answer.prediction.as_ref(), "prediction")?;
-        annotator.row(raw, prediction).map_err(Error::file(out))
+        annotator
+            .row(raw, prediction)
+            .and_then(|()| annotator.inner().row_written())
+            .map_err(Error::file(out))
     })
-    .await?;
-    annotator.into_inner().finish()?;
-    Ok(rows)
+    .await;
+    let part = annotator.into_inner();
+    match streamed {
+        Ok(rows) => {
+            part.finish()?;
+            Ok(rows)
+        }
+        Err(error) => {
+            let rows = part.leave()?;
+            if rows > 0 {
+                eprintln!(
+                    "{} rows are kept: go on with the same command and --resume",
+                    count(rows)
+                );
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Runs `valutai predict FILE`.
 ///
 /// # Errors
 /// Whatever the command could not do.
-pub async fn run(job: &FileJob, out: Option<&Path>, global: &Global) -> Result<()> {
+pub async fn run(job: &FileJob, out: Option<&Path>, resume: bool, global: &Global) -> Result<()> {
+    let workbook = Workbook::open(&job.file)?;
+    let job = &match &workbook {
+        Some(workbook) => FileJob {
+            file: workbook.csv.clone(),
+            numeric: workbook.numeric.clone(),
+            ..job.clone()
+        },
+        None => job.clone(),
+    };
     check(job, out.is_some())?;
     let connection = connect(global).await?;
     if let Some(out) = out {
         let size = std::fs::metadata(&job.file).map_err(Error::file(&job.file))?;
         let bar = progress::of_bytes(size.len(), "predicting");
-        let outcome = annotate(&connection, job, out, &bar).await;
+        let outcome = annotate(&connection, job, out, resume, &bar).await;
         bar.finish_and_clear();
         let rows = count(outcome?);
         eprintln!("{rows} quotes predicted, written to {}", out.display());

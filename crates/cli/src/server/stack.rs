@@ -15,7 +15,7 @@ use platform::{
     Clock, Service,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret,
-        UploadLimits,
+        UploadLimits, calls_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -169,6 +169,7 @@ async fn launch(
         clamd: ClamdAddress::from_env().map_err(setting)?,
         accounts: accounts(data_dir, durable).map_err(setting)?,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
+        calls: calls_from_env().map_err(setting)?,
     };
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;

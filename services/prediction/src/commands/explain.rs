@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use prost::Message as _;
 use proto::{
-    prediction::{ExplainDifferenceResponse, Prediction, PriceCurveResponse, QuoteInput},
+    prediction::{ExplainDifferenceResponse, PriceCurveResponse, QuoteInput},
     rpc::{Caller, Context},
 };
 use uuid::Uuid;
@@ -74,7 +73,7 @@ impl Commands {
         let row = row.ok_or(Error::NoPrediction(id))?;
         let as_of: NaiveDate = row.as_of.unwrap_or_else(|| created_at.date_naive());
         let kept = Kept {
-            prediction: Prediction::decode(row.detail.as_slice())?,
+            prediction: messages::kept_detail(&row.detail)?,
             quote: sent_input(&row.input, &row.quote_ref)?,
             as_of: day(as_of),
             derived: row.derived,
@@ -121,11 +120,11 @@ impl Commands {
         .await?;
         curve.model_id = model.id.to_string();
         let mut tx = self.kit.database().begin(tenant).await?;
-        let standing = store::find_standing(&mut tx, model.id).await?;
+        let stale_reason = store::find_stale_reason(&mut tx, model.id).await?;
         tx.audit(context, "prediction.price_curve", model.id)
             .await?;
         tx.commit().await?;
-        curve.warnings.splice(0..0, stale(&standing.stale_reason));
+        curve.warnings.splice(0..0, stale(&stale_reason));
         Ok(curve)
     }
 }

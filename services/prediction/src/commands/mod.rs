@@ -1,18 +1,27 @@
-//! The units of work of prediction. Answers are computed before the transaction is opened, which then
-//! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
+//! The units of work of prediction. Answers are computed before any transaction is opened, with what was last seen of
+//! champion, policy and warnings; the ledger keeps them with those of others, if all of that still holds. Deliberately no
+//! rules of fields: `domain` has them.
 
 mod aliases;
 mod comparisons;
 mod explain;
 mod export;
+mod known;
+mod ledger;
 mod models;
 mod policies;
 mod shadow;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use chrono::NaiveDate;
-use platform::{Kit, page::Page, wire::timestamp};
+use platform::{
+    Kit,
+    fair::{FairPermits, Room},
+    page::Page,
+    telemetry::traceparent,
+    wire::timestamp,
+};
 use prost::Message as _;
 use proto::{
     prediction::{Prediction, QuoteInput},
@@ -23,6 +32,8 @@ use uuid::Uuid;
 use crate::{
     Error,
     commands::{
+        known::LastSeen,
+        ledger::{Entry, Kept, Ledger, Standing, before_this},
         models::{Loaded, Models},
         policies::Policies,
         shadow::Challengers,
@@ -32,13 +43,20 @@ use crate::{
         answer::{self, Answer, Asked, Wanted},
         comparison::{Comparison, day},
         fields::{self, Past},
-        messages::evidence_text,
+        messages::{evidence_text, kept_detail, to_keep},
+        once::{KEPT, Once},
         policy::Policy,
     },
     store::{self, KeptRow, PredictionRow},
 };
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// Requests that may wait for a processor.
+const ROOM: Room = Room {
+    of_one: 512,
+    of_all: 2048,
+};
 
 /// What prediction can do.
 #[derive(Debug, Clone)]
@@ -48,16 +66,25 @@ pub struct Commands {
     policies: Policies,
     ids: Ids,
     challengers: Challengers,
+    seen: LastSeen,
+    ledger: Ledger,
+    /// As many as there are processors, so that what is computed takes turns among tenants.
+    processors: FairPermits,
 }
 
 impl Commands {
     pub fn new(kit: &Kit) -> Self {
+        let seen = LastSeen::default();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             kit: kit.clone(),
-            models: Models::new(kit),
+            models: Models::new(kit, &seen),
             policies: Policies::new(kit),
             ids: Ids::default(),
             challengers: Challengers::default(),
+            ledger: Ledger::new(kit),
+            processors: FairPermits::new(processors, ROOM),
+            seen,
         }
     }
 
@@ -72,50 +99,144 @@ impl Commands {
     ) -> Result<Vec<Prediction>> {
         domain::check_quotes(&quotes)?;
         let tenant = caller.tenant_id;
-        let model = self.models.find(context, tenant, model_id).await?;
-        let comparison = if wanted.needs_past_quotes() {
-            self.models.comparison(tenant, &model).await?
-        } else {
-            None
-        };
-        let as_of = self.kit.clock.now().date_naive();
-        let mut quotes = quotes;
-        let mut policy = self.policies.usual(tenant);
-        let (mut tx, answers, stale_reason) = loop {
-            let question = Ask {
-                model: Arc::clone(&model),
-                comparison: comparison.clone(),
-                policy: Arc::clone(&policy),
-                as_of,
-                wanted,
-            };
-            let (asked, answers) = question.of(quotes).await?;
-            quotes = asked;
-            let mut tx = self.kit.database().begin(tenant).await?;
-            // Asked each time: what is in memory does not hear that the model was flagged, or the policy changed.
-            let standing = store::find_standing(&mut tx, model.id).await?;
-            if standing.policy_version.cast_unsigned() == policy.version {
-                break (tx, answers, standing.stale_reason);
-            }
-            policy = self.policies.in_force(&mut tx).await?;
-            tx.commit().await?;
-        };
-        let mut rows = Vec::with_capacity(quotes.len());
-        let mut predictions = Vec::with_capacity(quotes.len());
-        for (quote, mut answer) in quotes.iter().zip(answers) {
-            let stale = answer::stale(&stale_reason);
-            answer.prediction.warnings.splice(0..0, stale);
-            let (row, prediction) = self.keep(caller, model.id, quote, answer, as_of)?;
-            rows.push(row);
-            predictions.push(prediction);
+        let key = context.idempotency_key.as_deref();
+        let once = key.map(|key| Once::new(key, model_id, &quotes, wanted));
+        let once = once.transpose()?;
+        if let Some(once) = &once
+            && let Some(ids) = self.answered_before(tenant, once).await?
+        {
+            return self.read_again(tenant, &ids).await;
         }
-        store::insert_predictions(&mut tx, &rows).await?;
-        let news: Vec<_> = predictions.iter().map(answer::made).collect();
-        tx.publish_all(&news).await?;
-        // One entry for the request; the rows name the user and the model each.
-        tx.audit(context, "prediction.predict", model.id).await?;
+        let mut quotes = quotes;
+        loop {
+            if context.deadline.is_some_and(|at| at < SystemTime::now()) {
+                return Err(Error::Late);
+            }
+            let question = self.question(context, tenant, model_id, wanted).await?;
+            let (model_id_now, policy_version) = (question.model.id, question.policy.version);
+            let as_of = question.as_of;
+            let (asked, answers) = self.compute(tenant, question, quotes).await?;
+            quotes = asked;
+            let stale_reason = self.seen.stale_reason(tenant, model_id_now);
+            let mut rows = Vec::with_capacity(quotes.len());
+            let mut predictions = Vec::with_capacity(quotes.len());
+            for (quote, mut answer) in quotes.iter().zip(answers) {
+                let stale = answer::stale(&stale_reason);
+                answer.prediction.warnings.splice(0..0, stale);
+                let (row, prediction) = self.keep(caller, model_id_now, quote, answer, as_of)?;
+                rows.push(row);
+                predictions.push(prediction);
+            }
+            let entry = Entry {
+                context: context.clone(),
+                traceparent: traceparent(),
+                model_id: model_id_now,
+                as_champion: model_id.is_none(),
+                policy_version,
+                stale_reason,
+                once: once.clone(),
+                rows,
+                news: predictions.iter().map(answer::made).collect(),
+            };
+            match self.ledger.keep(tenant, entry).await? {
+                Kept::Now => return Ok(predictions),
+                Kept::Before(ids) => return self.read_again(tenant, &ids).await,
+                Kept::Outdated(standing) => {
+                    self.look_again(tenant, model_id_now, policy_version, &standing)
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// Loads a model before it is asked.
+    pub async fn warm(&self, tenant: Uuid, id: Uuid) -> Result<()> {
+        self.models.warm(tenant, id).await
+    }
+
+    /// What answers now, as far as it was last seen.
+    async fn question(
+        &self,
+        context: &Context,
+        tenant: Uuid,
+        model_id: Option<Uuid>,
+        wanted: Wanted,
+    ) -> Result<Ask> {
+        let model = self.models.find(context, tenant, model_id).await?;
+        let comparison = match wanted.needs_past_quotes() {
+            true => self.models.comparison(tenant, &model).await?,
+            false => None,
+        };
+        Ok(Ask {
+            model,
+            comparison,
+            policy: self.policies.usual(tenant),
+            as_of: self.kit.clock.now().date_naive(),
+            wanted,
+        })
+    }
+
+    /// Answers quotes, in turn with what others ask, and hands them back. A single plain one takes
+    /// less time than it would to hand it to another thread.
+    async fn compute(
+        &self,
+        tenant: Uuid,
+        question: Ask,
+        quotes: Vec<QuoteInput>,
+    ) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
+        if quotes.len() == 1 && !question.wanted.needs_past_quotes() {
+            return question.answer(quotes);
+        }
+        let _permit = self
+            .processors
+            .acquire(tenant)
+            .await
+            .map_err(|_| Error::Busy)?;
+        question.of(quotes).await
+    }
+
+    /// Takes in what holds instead of what was last seen.
+    async fn look_again(
+        &self,
+        tenant: Uuid,
+        model_id: Uuid,
+        policy_version: u64,
+        standing: &Standing,
+    ) -> Result<()> {
+        self.seen.note_champion(tenant, standing.champion);
+        self.seen
+            .note_stale(tenant, model_id, &standing.stale_reason);
+        if standing.policy_version != policy_version {
+            self.policies.read(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// The predictions that answered the same call before, where one did.
+    async fn answered_before(&self, tenant: Uuid, once: &Once) -> Result<Option<Vec<Uuid>>> {
+        let since = self.kit.clock.now() - KEPT;
+        let mut tx = self.kit.database().begin(tenant).await?;
+        let known = store::find_requests(&mut tx, &[&once.key], since).await?;
         tx.commit().await?;
-        Ok(predictions)
+        let known = known.first().map(|known| before_this(once, known));
+        known.transpose()
+    }
+
+    /// Predictions as they were told.
+    async fn read_again(&self, tenant: Uuid, ids: &[Uuid]) -> Result<Vec<Prediction>> {
+        let times = ids
+            .iter()
+            .map(|id| domain::created_at(*id).ok_or(Error::NoPrediction(*id)));
+        let times = times.collect::<Result<Vec<_>>>()?;
+        let mut tx = self.kit.database().begin(tenant).await?;
+        let kept = store::find_predictions(&mut tx, ids, &times).await?;
+        tx.commit().await?;
+        let read = |id: &Uuid| {
+            let row = kept.iter().find(|row| row.id == *id);
+            let row = row.ok_or(Error::NoPrediction(*id))?;
+            Ok(kept_detail(&row.detail)?)
+        };
+        ids.iter().map(read).collect()
     }
 
     /// Gives an answer its identity.
@@ -150,7 +271,7 @@ impl Commands {
             evidence: evidence_text(prediction.evidence()),
             input,
             input_hash,
-            detail: prediction.encode_to_vec(),
+            detail: to_keep(&prediction).encode_to_vec(),
             created_by: caller.user_id,
             as_of,
             derived: answer.derived,
@@ -164,7 +285,7 @@ impl Commands {
         let detail = store::find_prediction(&mut tx, id, created_at).await?;
         tx.commit().await?;
         let detail = detail.ok_or(Error::NoPrediction(id))?;
-        Ok(Prediction::decode(detail.as_slice())?)
+        Ok(kept_detail(&detail)?)
     }
 
     pub async fn list_predictions(
@@ -195,23 +316,25 @@ struct Ask {
 }
 
 impl Ask {
-    /// Answers quotes, and hands them back.
+    /// Answers quotes off the async threads, and hands them back.
     async fn of(self, quotes: Vec<QuoteInput>) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
-        off_thread(move || {
-            let asked = Asked {
-                model: &self.model.model,
-                fields: &self.model.fields,
-                past: Past {
-                    history: &self.model.history,
-                    today: day(self.as_of),
-                },
-                policy: &self.policy,
-                comparison: self.comparison.as_deref(),
-            };
-            let answers = answer::answer(&asked, &quotes, self.wanted)?;
-            Ok((quotes, answers))
-        })
-        .await
+        off_thread(move || self.answer(quotes)).await
+    }
+
+    /// Answers quotes here and now, and hands them back.
+    fn answer(&self, quotes: Vec<QuoteInput>) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
+        let asked = Asked {
+            model: &self.model.model,
+            fields: &self.model.fields,
+            past: Past {
+                history: &self.model.history,
+                today: day(self.as_of),
+            },
+            policy: &self.policy,
+            comparison: self.comparison.as_deref(),
+        };
+        let answers = answer::answer(&asked, &quotes, self.wanted)?;
+        Ok((quotes, answers))
     }
 }
 

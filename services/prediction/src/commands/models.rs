@@ -1,5 +1,5 @@
 //! The models that answer: found by id or as the champion, and kept in memory, decrypted and checked,
-//! once they were asked. Deliberately never refreshed: artefact and history of a model do not change.
+//! once they were asked or promoted. Deliberately never refreshed: artefact and history of a model do not change.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::comparisons::Comparisons,
+    commands::{comparisons::Comparisons, known::LastSeen},
     domain::{comparison::Comparison, fields::Fields},
     store::{self, ModelRow},
 };
@@ -53,12 +53,14 @@ pub struct Models {
     kit: Kit,
     kept: Arc<Mutex<Kept>>,
     comparisons: Arc<Mutex<Comparisons>>,
+    seen: LastSeen,
 }
 
 impl Models {
-    pub fn new(kit: &Kit) -> Self {
+    pub fn new(kit: &Kit, seen: &LastSeen) -> Self {
         Self {
             kit: kit.clone(),
+            seen: seen.clone(),
             kept: Arc::default(),
             comparisons: Arc::default(),
         }
@@ -109,17 +111,35 @@ impl Models {
         tenant: Uuid,
         wanted: Option<Uuid>,
     ) -> Result<Arc<Loaded>> {
-        if let Some(loaded) = wanted.and_then(|id| self.kept().loaded(tenant, id)) {
+        let usual = wanted.or_else(|| self.seen.champion(tenant));
+        if let Some(loaded) = usual.and_then(|id| self.kept().loaded(tenant, id)) {
             return Ok(loaded);
         }
         let row = match self.find_row(tenant, wanted).await? {
             Some(row) => row,
             None => self.await_row(context, tenant, wanted).await?,
         };
+        self.seen.note_stale(tenant, row.id, &row.stale_reason);
+        if wanted.is_none() {
+            self.seen.note_champion(tenant, Some(row.id));
+        }
         // The lock is released before anything is loaded; those who want the same wait at the cell.
         let cell = self.kept().cell(tenant, row.id);
         let loaded = cell.get_or_try_init(|| self.load(tenant, &row)).await?;
         Ok(Arc::clone(loaded))
+    }
+
+    /// Loads a model and its past quotes before it is asked, so that who asks first does not wait; nothing
+    /// happens where it is unknown here.
+    pub async fn warm(&self, tenant: Uuid, id: Uuid) -> Result<()> {
+        let Some(row) = self.find_row(tenant, Some(id)).await? else {
+            return Ok(());
+        };
+        let cell = self.kept().cell(tenant, row.id);
+        let loaded = cell.get_or_try_init(|| self.load(tenant, &row)).await?;
+        let loaded = Arc::clone(loaded);
+        self.comparison(tenant, &loaded).await?;
+        Ok(())
     }
 
     async fn find_row(&self, tenant: Uuid, wanted: Option<Uuid>) -> Result<Option<ModelRow>> {

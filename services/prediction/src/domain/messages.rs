@@ -4,6 +4,7 @@ use ml::{
     Advice, Evidence, EvidenceStatus, Grade, NewValue, Objective, PricePoint, PriceRecommendation,
     Reason, Score,
 };
+use prost::Message as _;
 use proto::{
     common::Interval,
     prediction::{
@@ -77,6 +78,43 @@ pub fn prediction(
         evidence_reasons: reasons.iter().map(reason).collect(),
         ..Prediction::default()
     }
+}
+
+/// A prediction as it is kept: the parts of groups are contributions that stand beside them in full, so
+/// their columns are enough.
+#[must_use]
+pub fn to_keep(prediction: &Prediction) -> Prediction {
+    let mut kept = prediction.clone();
+    let parts = kept
+        .contribution_groups
+        .iter_mut()
+        .flat_map(|group| &mut group.parts);
+    for part in parts {
+        *part = pb::Contribution {
+            column: std::mem::take(&mut part.column),
+            ..pb::Contribution::default()
+        };
+    }
+    kept
+}
+
+/// A kept prediction as it was told. Those of earlier versions were kept in full.
+///
+/// # Errors
+/// Where the bytes are not those of a prediction.
+pub fn kept_detail(bytes: &[u8]) -> Result<Prediction, prost::DecodeError> {
+    let mut told = Prediction::decode(bytes)?;
+    let all = &told.contributions;
+    let parts = told
+        .contribution_groups
+        .iter_mut()
+        .flat_map(|group| &mut group.parts);
+    for part in parts.filter(|part| part.sentence.is_empty()) {
+        if let Some(whole) = all.iter().find(|whole| whole.column == part.column) {
+            part.clone_from(whole);
+        }
+    }
+    Ok(told)
 }
 
 /// Contributions (largest first) by column of the user's, largest first.

@@ -6,6 +6,7 @@ pub mod comparison;
 pub mod difference;
 pub mod fields;
 pub mod messages;
+pub mod once;
 pub mod policy;
 pub mod portable;
 

@@ -1,5 +1,7 @@
 //! Models that can answer, as training tells of them. Deliberately no blobs, only where they lie.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
 use proto::common::BlobRef;
@@ -135,26 +137,61 @@ pub async fn update_stale_reason(tx: &mut TenantTx, id: Uuid, reason: &str) -> R
     Ok(done.rows_affected() == 1)
 }
 
-/// What has to be asked anew for each answer.
-#[derive(Debug, Default, sqlx::FromRow)]
-pub struct Standing {
-    /// Why the model should not be trusted further; empty where it may be.
-    pub stale_reason: String,
-    /// Version of the policy in force; 0 where none was set.
-    pub policy_version: i64,
+/// Why a model should not be trusted further; empty where it may be, or where it is unknown.
+pub async fn find_stale_reason(tx: &mut TenantTx, id: Uuid) -> Result<String> {
+    let reason: Option<String> = sqlx::query_scalar("SELECT stale_reason FROM model WHERE id = $1")
+        .bind(id)
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(reason.unwrap_or_default())
 }
 
-/// How a model and the policy stand now.
-pub async fn find_standing(tx: &mut TenantTx, id: Uuid) -> Result<Standing> {
-    let standing: Option<Standing> = sqlx::query_as(
-        "SELECT stale_reason, coalesce((SELECT version FROM recommendation_policy
-            ORDER BY version DESC LIMIT 1), 0) AS policy_version
-         FROM model WHERE id = $1",
+/// What a group of answers depends on.
+#[derive(Debug, Default)]
+pub struct Standings {
+    /// The model promoted last.
+    pub champion: Option<Uuid>,
+    /// Version of the policy in force; 0 where none was set.
+    pub policy_version: i64,
+    /// Of each model that there is, why it should not be trusted further; empty where it may be.
+    pub stale: HashMap<Uuid, String>,
+}
+
+impl Standings {
+    /// Why a model should not be trusted further; `None` where there is no such model.
+    pub fn stale_reason(&self, model_id: Uuid) -> Option<&str> {
+        self.stale.get(&model_id).map(String::as_str)
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StandingRow {
+    id: Uuid,
+    stale_reason: String,
+    champion: Option<Uuid>,
+    policy_version: i64,
+}
+
+/// How models, the champion and the policy stand now. The models stay until the end of the unit of work.
+pub async fn find_standings(tx: &mut TenantTx, models: &[Uuid]) -> Result<Standings> {
+    let rows: Vec<StandingRow> = sqlx::query_as(
+        "SELECT id, stale_reason,
+            (SELECT id FROM model WHERE champion_since IS NOT NULL
+                ORDER BY champion_since DESC LIMIT 1) AS champion,
+            coalesce((SELECT version FROM recommendation_policy
+                ORDER BY version DESC LIMIT 1), 0) AS policy_version
+         FROM model AS asked WHERE id = ANY($1) ORDER BY id FOR KEY SHARE OF asked",
     )
-    .bind(id)
-    .fetch_optional(tx.connection())
+    .bind(models)
+    .fetch_all(tx.connection())
     .await?;
-    Ok(standing.unwrap_or_default())
+    let mut standings = Standings::default();
+    for row in rows {
+        standings.champion = row.champion;
+        standings.policy_version = row.policy_version;
+        standings.stale.insert(row.id, row.stale_reason);
+    }
+    Ok(standings)
 }
 
 /// The input schemas of all models.

@@ -49,10 +49,10 @@ pub struct KeptRow {
     pub detail: Vec<u8>,
 }
 
-/// Writes predictions of one user, in one statement.
-pub async fn insert_predictions(tx: &mut TenantTx, rows: &[PredictionRow]) -> Result<()> {
-    fn column<T>(rows: &[PredictionRow], of: impl Fn(&PredictionRow) -> T) -> Vec<T> {
-        rows.iter().map(of).collect()
+/// Writes predictions in one statement.
+pub async fn insert_predictions(tx: &mut TenantTx, rows: &[&PredictionRow]) -> Result<()> {
+    fn column<'r, T>(rows: &[&'r PredictionRow], of: impl Fn(&'r PredictionRow) -> T) -> Vec<T> {
+        rows.iter().map(|row| of(row)).collect()
     }
     let tenant = tx.tenant();
     sqlx::query(
@@ -70,17 +70,17 @@ pub async fn insert_predictions(tx: &mut TenantTx, rows: &[PredictionRow]) -> Re
     .bind(column(rows, |row| row.id))
     .bind(column(rows, |row| row.created_at))
     .bind(column(rows, |row| row.model_id))
-    .bind(column(rows, |row| row.quote_ref.clone()))
+    .bind(column(rows, |row| row.quote_ref.as_str()))
     .bind(column(rows, |row| row.win_probability))
     .bind(column(rows, |row| row.low))
     .bind(column(rows, |row| row.high))
     .bind(column(rows, |row| row.evidence))
-    .bind(column(rows, |row| row.input.clone()))
-    .bind(column(rows, |row| row.input_hash.clone()))
-    .bind(column(rows, |row| row.detail.clone()))
+    .bind(column(rows, |row| row.input.as_str()))
+    .bind(column(rows, |row| row.input_hash.as_slice()))
+    .bind(column(rows, |row| row.detail.as_slice()))
     .bind(column(rows, |row| row.created_by))
     .bind(column(rows, |row| row.as_of))
-    .bind(column(rows, |row| row.derived.clone()))
+    .bind(column(rows, |row| row.derived.as_str()))
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -98,6 +98,22 @@ pub async fn find_prediction(
             .fetch_optional(tx.connection())
             .await?,
     )
+}
+
+/// Predictions by id, in any order; `created_at` are their times.
+pub async fn find_predictions(
+    tx: &mut TenantTx,
+    ids: &[Uuid],
+    created_at: &[DateTime<Utc>],
+) -> Result<Vec<KeptRow>> {
+    Ok(sqlx::query_as(
+        "SELECT p.id, p.detail FROM unnest($1::uuid[], $2::timestamptz[]) AS wanted (id, created_at)
+         JOIN prediction p ON p.id = wanted.id AND p.created_at = wanted.created_at",
+    )
+    .bind(ids)
+    .bind(created_at)
+    .fetch_all(tx.connection())
+    .await?)
 }
 
 /// A prediction with what is needed to repeat it.

@@ -1,10 +1,11 @@
 //! The running pair: started together, watched by one keeper, stopped together. It deliberately does
 //! not notice a server that dies on its own; whoever talks to it does.
 
+mod crash;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::files;
@@ -14,17 +15,11 @@ use crate::keeper::{Charge, Keeper};
 use crate::nats::{self, Nats};
 use crate::obtain;
 use crate::options::{Binaries, Options, StartOptions};
-use crate::ports::{self, Ports};
+use crate::ports::Ports;
 use crate::postgres::{self, Place, Postgres};
 
 /// Marks a data folder that was made by an ephemeral run and may therefore be removed.
 const EPHEMERAL_MARK: &str = "ephemeral";
-
-/// How long a restart waits for the old server's port to come free.
-const PORT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Between two looks at a port, which gives no sign when it comes free.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A running Postgres and nats-server.
 ///
@@ -45,7 +40,7 @@ struct Own {
     durable: bool,
     remove: Option<PathBuf>,
     keeper: Keeper,
-    postgres: Option<Postgres>,
+    postgres: Option<(Found, Postgres)>,
     nats: Option<(PathBuf, Nats)>,
 }
 
@@ -137,7 +132,7 @@ impl Servers {
             }
             return Err(error);
         }
-        if let Some(postgres) = &own.postgres {
+        if let Some((_, postgres)) = &own.postgres {
             servers.postgres_url.clone_from(&postgres.url);
         }
         if let Some((_, nats)) = &own.nats {
@@ -165,47 +160,13 @@ impl Servers {
 
     /// Process id of Postgres; `None` when it was not started here.
     pub fn postgres_pid(&self) -> Option<u32> {
-        Some(self.own.as_ref()?.postgres.as_ref()?.pid)
+        Some(self.own.as_ref()?.postgres.as_ref()?.1.pid)
     }
 
     /// Process id of nats-server, of the last one where it was killed; `None` when it was not started
     /// here.
     pub fn nats_pid(&self) -> Option<u32> {
         Some(self.own.as_ref()?.nats.as_ref()?.1.pid())
-    }
-
-    /// Kills nats-server as a power cut would, and leaves it so until [`Servers::restart_nats`].
-    ///
-    /// # Errors
-    /// [`Error::NotOurs`] when it was not started here; [`Error::NotStopped`].
-    pub fn kill_nats(&mut self) -> Result<(), Error> {
-        let own = self.own_nats()?;
-        match &mut own.nats {
-            Some((_, nats)) => nats.stop(false, &own.data_dir),
-            None => Ok(()),
-        }
-    }
-
-    /// Kills nats-server if it runs and starts it again on the same ports and store; the address
-    /// stays the same.
-    ///
-    /// # Errors
-    /// [`Error::NotOurs`] when it was not started here; [`Error::NotStarted`], also when somebody has
-    /// taken the port meanwhile.
-    pub fn restart_nats(&mut self) -> Result<(), Error> {
-        self.kill_nats()?;
-        let own = self.own_nats()?;
-        let Some((program, old)) = &own.nats else {
-            return Ok(());
-        };
-        let (program, ports) = (program.clone(), (old.port, old.monitor_port));
-        let deadline = Instant::now() + PORT_LIMIT;
-        while ports::is_free(ports.0).is_err() && Instant::now() < deadline {
-            thread::sleep(LOOK_EVERY);
-        }
-        let started = nats::start(&program, own.place(), ports, false)?;
-        own.nats = Some((program, started));
-        Ok(())
     }
 
     /// Stops what was started here and waits for it: Postgres after finishing its writes, NATS after
@@ -219,13 +180,6 @@ impl Servers {
             Some(own) => own.end(true),
             None => Ok(()),
         }
-    }
-
-    fn own_nats(&mut self) -> Result<&mut Own, Error> {
-        self.own
-            .as_mut()
-            .filter(|own| own.nats.is_some())
-            .ok_or(Error::NotOurs { what: "NATS" })
     }
 }
 
@@ -300,9 +254,9 @@ impl Own {
             (ports.nats, ports.nats_monitor) = (nats.port, nats.monitor_port);
             self.nats = Some((found.path.clone(), nats));
         }
-        if let Some(postgres) = postgres {
+        if let (Some(found), Some(postgres)) = (&programs.postgres, postgres) {
             ports.postgres = postgres.port;
-            self.postgres = Some(postgres);
+            self.postgres = Some((found.clone(), postgres));
         }
         match postgres_failed.or(nats_failed) {
             Some(error) => Err(error),
@@ -327,7 +281,7 @@ impl Own {
             None => Ok(()),
         };
         let postgres = match &self.postgres {
-            Some(postgres) => postgres::stop(postgres.pid, gentle),
+            Some((_, postgres)) => postgres::stop(postgres.pid, gentle),
             None => postgres::end_leftover(&self.data_dir, &mut |_| {}),
         };
         nats.and(postgres)?;
