@@ -5,7 +5,6 @@ mod support;
 use std::{collections::BTreeSet, fs, io::Write as _, time::Duration};
 
 use indicatif::ProgressBar;
-
 use platform::{config::CallRate, overload::retry_delay};
 use proto::prediction::{
     ListPredictionsRequest, PredictBatchRequest, PredictManyRequest, PredictRequest,
@@ -16,6 +15,7 @@ use tokio_stream::{StreamExt as _, iter};
 use tonic::{Code, Request, Status};
 use valutai::{
     client::{
+        models,
         part_file::PartFile,
         predict::quote,
         predict_file::{FileJob, annotate},
@@ -274,5 +274,45 @@ async fn a_file_that_broke_off_is_gone_on_with() -> TestResult {
     let refused = annotate(&owner.connection, &job, &out.0, true, &bar).await;
     let refused = refused.expect_err("is finished").to_string();
     assert!(refused.contains("nothing of"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_has_no_gap_and_no_way_back() -> TestResult {
+    let world = support::world().await?;
+    let owner = sign_up(&world, "swap").await?;
+    let dataset = import(&owner, &history(200, 1)?).await?;
+    let first = train(&owner, &dataset.id).await?;
+    let second = train(&owner, &dataset.id).await?;
+    let answered_by = async |name: String| -> TestResult<String> {
+        let message = PredictRequest {
+            quote: Some(quote(&name, [("price".to_owned(), "1000".to_owned())])),
+            ..PredictRequest::default()
+        };
+        let answer = owner.connection.prediction().predict(message).await?;
+        Ok(answer.into_inner().prediction.unwrap_or_default().model_id)
+    };
+    let promoted_id = if answered_by("before".to_owned()).await? == first.id {
+        second.id
+    } else {
+        first.id
+    };
+    let asking = async {
+        let mut models = Vec::new();
+        while models.last() != Some(&promoted_id) && models.len() < 20_000 {
+            models.push(answered_by(format!("q{}", models.len())).await?);
+        }
+        for number in 0..20 {
+            models.push(answered_by(format!("after{number}")).await?);
+        }
+        Ok::<_, testkit::Failure>(models)
+    };
+    let promoting = models::champion::promote(&owner.connection, &promoted_id, "a test", true);
+    let (models, promoted) = tokio::join!(asking, promoting);
+    promoted?;
+    let models = models?;
+    let switched = models.iter().position(|model| *model == promoted_id);
+    let after = &models[switched.ok_or("it never answered")?..];
+    assert!(after.iter().all(|model| *model == promoted_id), "{after:?}");
     Ok(())
 }

@@ -33,9 +33,18 @@ impl<'a> Versions<'a> {
         self.model.interval(z, error)
     }
 
+    /// Probability alone.
+    pub fn probability(&self, at: usize) -> f64 {
+        if self.model.serves_base_rate {
+            return self.model.base_rate();
+        }
+        let (z, _) = self.model.log_odds_and_answers(&self.prepared, at);
+        sigmoid(self.model.calibration.log_odds(z))
+    }
+
     /// Change of the log-odds before calibration, which never turns the sign.
     pub fn log_odds_change(&self, from: usize, to: usize) -> Score {
-        let z = |at: usize| self.model.log_odds(&self.prepared, at).0;
+        let z = |at: usize| self.model.log_odds_and_answers(&self.prepared, at).0;
         self.around(z(to) - z(from), (from, 1.0), (to, 1.0))
     }
 
@@ -43,7 +52,7 @@ impl<'a> Versions<'a> {
     /// m p (1 - p) times the slope of the calibration. With worth 1 it is the change of the probability.
     pub fn gain(&self, (from, worth_from): (usize, f64), (to, worth_to): (usize, f64)) -> Score {
         let side = |at: usize, worth: f64| {
-            let z = self.model.log_odds(&self.prepared, at).0;
+            let z = self.model.log_odds_and_answers(&self.prepared, at).0;
             let map = |z: f64| self.model.calibration.log_odds(z);
             let (p, slope) = (sigmoid(map(z)), (map(z + 1e-4) - map(z - 1e-4)) / 2e-4);
             (p * worth, p * (1.0 - p) * slope * worth)

@@ -11,7 +11,7 @@
 //! column has in the training data is added. Deliberately no advice here: see `price`.
 
 use crate::Error;
-use crate::boosted::Binned;
+use crate::boosted::{Binned, Ensemble};
 use crate::encode::{Bound, Issue};
 use crate::grade::{EvidenceStatus, Graded, Oddity, evidence_status, grade};
 use crate::linalg::Sparse;
@@ -106,12 +106,15 @@ impl Model {
             .for_each(|&(row, block)| unknown_variance[row] += self.spreads[block]);
         Prepared {
             rows: encoded.rows,
-            binned: self
-                .boosted
-                .as_ref()
-                .map(|b| Binned::of(&b.features, bound)),
+            binned: self.weighty().map(|b| Binned::of(&b.features, bound)),
             unknown_variance,
         }
+    }
+
+    /// The boosted part, where it has weight: without, whatever it says is multiplied by zero.
+    fn weighty(&self) -> Option<&Ensemble> {
+        let [_, boosted, _] = self.blend();
+        self.boosted.as_ref().filter(|_| boosted > 0.0)
     }
 
     /// Probabilities alone, for many rows: as in [`Model::predict`], without what explains them.
@@ -144,17 +147,27 @@ impl Model {
 
     /// Log-odds before calibration and their standard error.
     pub(crate) fn log_odds(&self, prepared: &Prepared, row: usize) -> (f64, f64) {
-        let [linear, boosted, base] = self.blend();
+        let [linear, boosted, _] = self.blend();
+        let (z, answers) = self.log_odds_and_answers(prepared, row);
         let entries: Vec<(usize, f64)> = prepared.rows.entries(row).collect();
-        let mut z = linear * prepared.rows.dot(row, &self.weights) + base * logit(self.base_rate());
         let mut error = linear * self.covariance.quadratic(&entries).max(0.0).sqrt();
-        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
-            let answers = ensemble.answers(binned.row(row));
-            z += boosted * answers.iter().sum::<f64>() / answers.len().max(1) as f64;
+        if let Some(ensemble) = self.boosted.as_ref().filter(|_| !answers.is_empty()) {
             error += boosted * ensemble.error(&answers);
         }
         let unknown = prepared.unknown_variance[row] * (linear + boosted).powi(2);
         (z, (error * error + unknown).sqrt())
+    }
+
+    /// Log-odds before calibration, and what the members of the boosted part say; nothing where it has no weight.
+    pub(crate) fn log_odds_and_answers(&self, prepared: &Prepared, row: usize) -> (f64, Vec<f64>) {
+        let [linear, boosted, base] = self.blend();
+        let mut z = linear * prepared.rows.dot(row, &self.weights) + base * logit(self.base_rate());
+        let mut answers = Vec::new();
+        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
+            answers = ensemble.answers(binned.row(row));
+            z += boosted * answers.iter().sum::<f64>() / answers.len().max(1) as f64;
+        }
+        (z, answers)
     }
 
     /// Probability and the ends of its 95 % interval.
@@ -171,7 +184,7 @@ impl Model {
             .zip(&self.encoder.means)
             .map(|(w, m)| w * m)
             .sum();
-        let expected = self.boosted.as_ref().map_or(0.0, |b| b.expected());
+        let expected = self.weighty().map_or(0.0, |b| b.expected());
         linear * average + boosted * expected + base * logit(self.base_rate())
     }
 

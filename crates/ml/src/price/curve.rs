@@ -154,7 +154,7 @@ impl<'a> Curve<'a> {
 
     /// What the quote is expected to earn at a price.
     pub fn expected(&self, at: usize) -> f64 {
-        self.versions.answer(at)[0] * self.earned(at)
+        self.versions.probability(at) * self.earned(at)
     }
 
     /// Places that may be recommended, ascending.

@@ -176,17 +176,14 @@ impl Commands {
         })
     }
 
-    /// Answers quotes, in turn with what others ask, and hands them back. A single plain one takes
-    /// less time than it would to hand it to another thread.
+    /// Answers quotes, in turn with what others ask, and hands them back. Single ones too: computed among
+    /// the async tasks, each of them would hold up every step of the transactions of others.
     async fn compute(
         &self,
         tenant: Uuid,
         question: Ask,
         quotes: Vec<QuoteInput>,
     ) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
-        if quotes.len() == 1 && !question.wanted.needs_past_quotes() {
-            return question.answer(quotes);
-        }
         let _permit = self
             .processors
             .acquire(tenant)

@@ -195,8 +195,12 @@ pub async fn run(args: LossBench, format: Format) -> Result<()> {
                 most_kills: args.kills.unwrap_or(u32::MAX),
                 seed: args.seed + u64::from(run),
             };
-            runs.push(run_once(&mut rig, plan).await?);
-            eprintln!("run {run} of {} is done", args.runs);
+            let found = run_once(&mut rig, plan).await?;
+            // A long series may be broken off, and each run stands for itself.
+            let figures = serde_json::to_string(&found);
+            let figures = figures.map_err(|error| Error::Failed(error.to_string()))?;
+            eprintln!("run {run} of {}: {figures}", args.runs);
+            runs.push(found);
         }
         Ok::<(), Error>(())
     }
