@@ -24,6 +24,8 @@ use crate::{
 
 /// Longest wait for an acknowledgement of JetStream.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+/// A start that waits for NATS says so as often.
+const SAYS_AFTER: Duration = Duration::from_secs(3);
 
 /// Makes the names of subjects, streams and consumers.
 #[derive(Debug, Clone)]
@@ -120,10 +122,9 @@ impl Bus {
     /// # Errors
     /// Where the address or credentials are refused.
     pub async fn connect(config: &Config, name: &str) -> Result<Self> {
-        let address: ServerAddr =
-            config.nats_url.expose().parse().map_err(|error| {
-                Error::Bus(format!("the address of NATS is malformed: {error}"))
-            })?;
+        let address: ServerAddr = config.nats_url.expose().parse().map_err(|error| {
+            Error::Setting(format!("the address of NATS is malformed: {error}"))
+        })?;
         // The client takes credentials out of an address only where told to.
         let options = match (address.username(), address.password()) {
             (Some(user), password) => ConnectOptions::with_user_and_password(
@@ -152,7 +153,7 @@ impl Bus {
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
         // Only a connected client knows the server's limits.
-        client.flush().await.map_err(bus_error)?;
+        connected(&client).await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ACK_TIMEOUT);
         Ok(Self {
@@ -374,6 +375,17 @@ fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part)
         .decode_utf8_lossy()
         .into_owned()
+}
+
+/// Waits until the server answers, and says so.
+async fn connected(client: &Client) -> Result<()> {
+    let mut answered = std::pin::pin!(client.flush());
+    loop {
+        match tokio::time::timeout(SAYS_AFTER, &mut answered).await {
+            Ok(done) => return done.map_err(bus_error),
+            Err(_) => tracing::warn!("waiting for NATS"),
+        }
+    }
 }
 
 enum BatchOutcome {

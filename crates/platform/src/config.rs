@@ -22,7 +22,8 @@ pub const ACK_WAIT: Duration = Duration::from_secs(30);
 /// What every service is told at its start.
 #[derive(Clone)]
 pub struct Config {
-    /// Where Postgres is, with the service's own login role. Variable `VALUTAI_POSTGRES_URL`.
+    /// Where Postgres is, with the service's own login role; empty where the service has no database. Variable
+    /// `VALUTAI_POSTGRES_URL`.
     pub postgres_url: Secret,
     /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
     pub nats_url: Secret,
@@ -192,7 +193,7 @@ impl Config {
             source,
         })?;
         Ok(Self {
-            postgres_url: Secret::new(required("VALUTAI_POSTGRES_URL")?),
+            postgres_url: Secret::new(var("VALUTAI_POSTGRES_URL").unwrap_or_default()),
             nats_url: Secret::new(required("VALUTAI_NATS_URL")?),
             subject_prefix: var("VALUTAI_SUBJECT_PREFIX").unwrap_or_else(|| "valutai".to_owned()),
             blob_dir: required("VALUTAI_BLOB_DIR")?.into(),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     Clock,
     bus::Subjects,
-    config::Config,
+    config::{Config, ConfigError},
     error::{Error, Result},
     outbox, telemetry,
 };
@@ -36,7 +36,11 @@ pub struct Database {
 /// # Errors
 /// Where the URL is malformed.
 pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnectOptions> {
-    let options: PgConnectOptions = config.postgres_url.expose().parse()?;
+    let url = config.postgres_url.expose();
+    if url.is_empty() {
+        return Err(ConfigError::Missing("VALUTAI_POSTGRES_URL").into());
+    }
+    let options: PgConnectOptions = url.parse()?;
     Ok(options
         .application_name(&format!("valutai-{schema}"))
         // The rollback at each return to the pool would warn that there was nothing to roll back.
