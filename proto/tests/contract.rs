@@ -124,9 +124,9 @@ fn what_was_promised_still_holds() {
         fs::write(path(), write(&current)).expect("proto/contract.txt can be written");
         return;
     }
-    assert_eq!(
-        write(&promised),
-        write(&current),
+    // Without both texts, which are long.
+    assert!(
+        write(&promised) == write(&current),
         "the contract has grown: run VALUTAI_UPDATE_CONTRACT=1 cargo test -p proto"
     );
 }

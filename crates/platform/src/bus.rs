@@ -20,12 +20,11 @@ use uuid::Uuid;
 use crate::{
     config::Config,
     error::{Error, Result},
+    patience::waiting_for,
 };
 
 /// Longest wait for an acknowledgement of JetStream.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
-/// A start that waits for NATS says so as often.
-const SAYS_AFTER: Duration = Duration::from_secs(3);
 
 /// Makes the names of subjects, streams and consumers.
 #[derive(Debug, Clone)]
@@ -153,7 +152,9 @@ impl Bus {
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
         // Only a connected client knows the server's limits.
-        connected(&client).await?;
+        waiting_for("NATS", client.flush())
+            .await
+            .map_err(bus_error)?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ACK_TIMEOUT);
         Ok(Self {
@@ -375,17 +376,6 @@ fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part)
         .decode_utf8_lossy()
         .into_owned()
-}
-
-/// Waits until the server answers, and says so.
-async fn connected(client: &Client) -> Result<()> {
-    let mut answered = std::pin::pin!(client.flush());
-    loop {
-        match tokio::time::timeout(SAYS_AFTER, &mut answered).await {
-            Ok(done) => return done.map_err(bus_error),
-            Err(_) => tracing::warn!("waiting for NATS"),
-        }
-    }
 }
 
 enum BatchOutcome {

@@ -5,7 +5,7 @@
 
 use std::{future::Future, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Code, Coded as _, Result, chain};
 
@@ -34,6 +34,17 @@ where
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_SERVER_PAUSE);
+    }
+}
+
+/// Waits for work that ends when a server answers, and says so now and then.
+pub(crate) async fn waiting_for<T>(server: &str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match timeout(LONGEST_SERVER_PAUSE, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => tracing::warn!("waiting for {server}"),
+        }
     }
 }
 
