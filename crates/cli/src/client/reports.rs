@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use proto::reporting::{
     GenerateReportRequest, GenerateReportResponse, GetReportRequest, GetReportResponse,
     ListReportsRequest, Report, ReportKind,
@@ -21,14 +21,10 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum ReportsCommand {
     /// Generate a report about a model, or a win/loss analysis of a dataset
+    #[command(group(ArgGroup::new("about").required(true).args(["model", "dataset"])))]
     Generate {
         /// Id of the model
-        #[arg(
-            long,
-            value_name = "ID",
-            required_unless_present = "dataset",
-            conflicts_with = "dataset"
-        )]
+        #[arg(long, value_name = "ID")]
         model: Option<String>,
         /// Id of the dataset whose wins and losses are analysed
         #[arg(long, value_name = "ID")]

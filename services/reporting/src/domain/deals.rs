@@ -31,6 +31,8 @@ pub struct Dimension {
     pub codes: Vec<u32>,
     /// Names of the groups.
     pub groups: Vec<String>,
+    /// Whether the groups have an order of their own.
+    pub ordered: bool,
 }
 
 impl Deals {
@@ -71,6 +73,7 @@ fn dimension(column: SnapshotColumn) -> Option<Dimension> {
             name: column.name,
             codes: column.codes,
             groups: column.levels,
+            ordered: false,
         }),
         _ => None,
     }
@@ -98,6 +101,7 @@ fn bands(name: String, prices: &[f64]) -> Dimension {
         name,
         codes: prices.iter().map(band).collect(),
         groups: band_names(&cuts),
+        ordered: true,
     }
 }
 

@@ -53,8 +53,10 @@ pub struct WinLossContent {
 pub struct GroupedBy {
     /// Header of the column.
     pub column: String,
-    /// The groups that are shown, best win rate first.
+    /// The groups that are shown, in their own order or else best win rate first.
     pub groups: Vec<Group>,
+    /// Whether the groups have an order of their own.
+    pub ordered: bool,
     /// Groups with enough quotes.
     pub group_count: usize,
     /// Quotes in groups with too few, or in none.
@@ -211,6 +213,7 @@ fn grouped(deals: &Deals, dimension: &Dimension) -> GroupedBy {
     let counted: u64 = groups.iter().map(|group| group.quotes).sum();
     GroupedBy {
         column: dimension.name.clone(),
+        ordered: dimension.ordered,
         group_count: groups.len(),
         other_quotes: all - counted,
         groups,
@@ -235,8 +238,11 @@ fn judge(columns: &mut [GroupedBy]) -> usize {
     raw.len()
 }
 
-/// Keeps the largest groups and the clear ones, best win rate first.
+/// Keeps the largest groups and the clear ones, best win rate first, unless they have an order of their own.
 fn show(column: &mut GroupedBy) {
+    if column.ordered {
+        return;
+    }
     column
         .groups
         .sort_by(|a, b| b.clear.cmp(&a.clear).then(b.quotes.cmp(&a.quotes)));

@@ -97,13 +97,13 @@ fn groups_are_counted_and_compared_with_all_others() {
     assert!(
         said[0]
             .1
-            .starts_with("Segment: of the 100 quotes of Large, 60.0 % were won, 28.6 points more"),
+            .starts_with("Segment “Large”: 60.0 % of 100 quotes were won, 28.6 points more"),
         "{}",
         said[0].1
     );
     assert_eq!(said[1].0, Tone::Caution);
     assert!(
-        said[1].1.contains("of Small, 20.0 % were won"),
+        said[1].1.contains("“Small”: 20.0 % of 100 quotes were won"),
         "{}",
         said[1].1
     );

@@ -40,10 +40,10 @@ fn groups(content: &WinLossContent) -> Vec<Insight> {
     let named = |column: &str, group: &Group| {
         let (direction, tone) = direction(group.difference);
         let text = format!(
-            "{column}: of the {} of {}, {} were won, {} points {direction} than of all others ({} to {} points; adjusted {}).",
-            counted(group.quotes, "quote"),
+            "{column} “{}”: {} of {} were won, {} points {direction} than of all others ({} to {} points; adjusted {}).",
             group.name,
             percent(group.win_rate),
+            counted(group.quotes, "quote"),
             points(group.difference.abs()),
             points(group.difference_interval.low),
             points(group.difference_interval.high),
@@ -151,10 +151,11 @@ fn period(change: &Change) -> Insight {
 fn group_change(moved: &Moved) -> Insight {
     let (direction, tone) = direction(moved.difference);
     let text = format!(
-        "{}: of the quotes of {}, {} were won, {} points {direction} than in the period before ({} to {} points; adjusted {}).",
+        "{} “{}”: {} of {} were won, {} points {direction} than in the period before ({} to {} points; adjusted {}).",
         moved.column,
         moved.group,
         percent(rate(moved.after)),
+        counted(moved.after.1, "quote"),
         points(moved.difference.abs()),
         points(moved.interval.low),
         points(moved.interval.high),

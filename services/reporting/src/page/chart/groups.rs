@@ -19,8 +19,8 @@ pub(in crate::page) fn chart(groups: &[Group], rate: f64) -> Result<Drawing, Pag
     let layout = Layout {
         width: 360,
         height: rows * ROW + 34,
-        left: 10,
-        right: 20,
+        left: 16,
+        right: 24,
         top: 4,
         bottom: 30,
     };
@@ -32,10 +32,12 @@ pub(in crate::page) fn chart(groups: &[Group], rate: f64) -> Result<Drawing, Pag
             let label = format!("{:.0} %", tick * 100.0);
             canvas.text(&label, (tick, 0.0), (0, 15), Anchor::Middle, Role::Muted)?;
         }
+        // Before the names, which then stand on it.
+        canvas.line(&[(rate, 0.0), (rate, depth)], Role::Reference, 5)?;
         for (group, row) in groups.iter().zip(0..rows) {
             bar(canvas, group, depth - f64::from(row))?;
         }
-        canvas.line(&[(rate, 0.0), (rate, depth)], Role::Reference, 5)
+        Ok(())
     })
 }
 
