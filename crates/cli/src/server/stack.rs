@@ -14,7 +14,7 @@ use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
     config::{
-        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret,
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
         UploadLimits,
     },
     launch::{Launch, Launched},
@@ -161,7 +161,8 @@ async fn launch(
         nats_url: Secret::new(servers.nats_url()),
         subject_prefix: "valutai".to_owned(),
         blob_dir: data_dir.join("blobs"),
-        kek: kept_secret(&data_dir.join("key-encryption-key"))?,
+        kek: kept_keys(&data_dir.join("key-encryption-key"))?,
+        audit_key: kept_keys(&data_dir.join("audit-key"))?,
         listen,
         postgres_connections: 8,
         ack_wait: ACK_WAIT,
@@ -192,6 +193,14 @@ fn accounts(data_dir: &Path, durable: bool) -> Result<Accounts, ConfigError> {
         mail: accounts.mail.or(Some(usual)),
         ..accounts
     })
+}
+
+/// Keys of the data folder, in a file that `valutai keys` may change; made at the first start.
+pub(crate) fn kept_keys(path: &Path) -> Result<Keys> {
+    if !path.exists() {
+        kept_secret(path)?;
+    }
+    Keys::from_file(path, Kms::from_env()).map_err(|error| Error::content(path, error.to_string()))
 }
 
 /// Reads a secret of the data folder; makes it at the first start, readable by its owner only.
