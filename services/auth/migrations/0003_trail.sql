@@ -113,3 +113,4 @@ CREATE POLICY wrapped_by_others ON tenant_key FOR SELECT
     USING (substring(wrapped_key FROM 2 FOR 8)
         <> decode(nullif(current_setting('app.current_key', true), ''), 'hex'));
 GRANT UPDATE (wrapped_key) ON tenant_key TO valutai_auth_app;
+GRANT UPDATE (sealed) ON verification TO valutai_auth_app;

@@ -14,6 +14,7 @@ mod rpc;
 mod store;
 
 pub use error::Error;
+pub use store::count_sealed;
 
 use std::sync::Arc;
 

@@ -20,6 +20,8 @@ use platform::{
     launch::{Launch, Launched},
 };
 
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+
 use crate::error::{Error, Result};
 
 /// Every service, in the order in which they start; the gateway last, so that who reaches it
@@ -171,6 +173,7 @@ async fn launch(
         accounts: accounts(data_dir, durable).map_err(setting)?,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
     };
+    keep_admin_url(servers, data_dir, &launch.database)?;
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;
     let launched = launch
@@ -179,6 +182,23 @@ async fn launch(
         .map_err(failed)?;
     let endpoint = format!("http://{}", launched.address().map_err(failed)?);
     Ok((launched, endpoint))
+}
+
+/// Leaves the administrator's address of the database in the data folder, for `valutai keys` and `psql`.
+fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<()> {
+    let options: PgConnectOptions = servers
+        .postgres_url()
+        .parse()
+        .map_err(|error: sqlx::Error| Error::Failed(error.to_string()))?;
+    let path = data_dir.join("admin-postgres-url");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(Error::file(&path))?;
+    write!(file, "{}", options.database(database).to_url_lossy()).map_err(Error::file(&path))
 }
 
 /// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes
