@@ -199,6 +199,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "ChangeMemberRole",
             "ConfirmOrganizationDeletion",
             "CreateServiceAccount",
+            "ExportAuditTrail",
             "InviteMember",
             "ListAuditEntries",
             "ListInvitations",
@@ -209,6 +210,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "RevokeInvitation",
             "RevokeServiceAccount",
             "TransferOwnership",
+            "VerifyAuditTrail",
             "DeleteDataset"
         ]
     );

@@ -206,7 +206,13 @@ pub async fn start(
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
     }
     if let Some(dispatch) = wiring.rpc {
-        let serving = rpc::serve(kit.bus.clone(), dispatch, kit.shutdown.clone()).await?;
+        let serving = rpc::serve(
+            kit.bus.clone(),
+            dispatch,
+            kit.database.clone(),
+            kit.shutdown.clone(),
+        )
+        .await?;
         work.spawn(serving);
     }
     for (_, task) in wiring.tasks {
