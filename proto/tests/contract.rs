@@ -184,8 +184,11 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
     ];
     let read = [
         "ExplainDifference",
+        "GetDrift",
+        "GetOutcome",
         "GetPrediction",
         "ListPredictions",
+        "TrackRecord",
         "WatchPredictions",
         "GetReport",
         "ListReports",

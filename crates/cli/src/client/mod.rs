@@ -16,6 +16,7 @@ pub mod credentials;
 pub mod datasets;
 pub mod model_export;
 pub mod models;
+pub mod outcomes;
 pub mod policy;
 pub mod predict;
 pub mod predict_file;
@@ -59,6 +60,9 @@ pub enum ClientCommand {
     /// Read past predictions, or watch them being made
     #[command(subcommand)]
     Predictions(predictions::PredictionsCommand),
+    /// Record how quotes ended, and what people thought beforehand
+    #[command(subcommand)]
+    Outcomes(outcomes::OutcomesCommand),
     /// Generate reports and read them
     #[command(subcommand)]
     Reports(reports::ReportsCommand),
@@ -79,6 +83,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
         ClientCommand::Predict(args) => predict::run(args, &global).await,
         ClientCommand::Policy(command) => policy::run(command, &global).await,
         ClientCommand::Predictions(command) => predictions::run(command, &global).await,
+        ClientCommand::Outcomes(command) => outcomes::run(command, &global).await,
         ClientCommand::Reports(command) => reports::run(command, &global).await,
     }
 }
