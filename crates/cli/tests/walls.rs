@@ -136,21 +136,23 @@ async fn holes_in_tables(
     Ok(found)
 }
 
+/// Table, name, command, condition to read and condition to write of a policy.
+type PolicyRow = (String, String, String, Option<String>, Option<String>);
+
 async fn holes_in_policies(admin: &mut PgConnection, schema: &str) -> TestResult<Vec<String>> {
-    let policies: Vec<(String, String, String, bool, Option<String>, Option<String>)> =
-        sqlx::query_as(
-            "SELECT c.relname::text, p.polname::text, p.polcmd::text, p.polpermissive,
+    let policies: Vec<PolicyRow> = sqlx::query_as(
+        "SELECT c.relname::text, p.polname::text, p.polcmd::text,
                 pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
              FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
              WHERE c.relnamespace = $1::regnamespace",
-        )
-        .bind(schema)
-        .fetch_all(&mut *admin)
-        .await?;
+    )
+    .bind(schema)
+    .fetch_all(&mut *admin)
+    .await?;
     let walled: Vec<String> = tenant_tables(admin, schema).await?;
     let mut missing: BTreeSet<&str> = walled.iter().map(String::as_str).collect();
     let mut found = Vec::new();
-    for (table, name, command, _, using, check) in &policies {
+    for (table, name, command, using, check) in &policies {
         let is_whole = command == "*"
             && [using, check]
                 .iter()

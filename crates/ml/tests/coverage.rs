@@ -16,8 +16,13 @@ fn coverage(kind: &str, rows: usize, seeds: u64) -> (f64, f64) {
     let (mut inside, mut width) = (0, 0.0);
     for seed in 0..seeds {
         let drawn = kind.draw(rows, TESTED, 700 + seed);
-        let model = common::train(&drawn.train, seed).unwrap().model;
-        for (p, truth) in model.predict(&drawn.test).unwrap().iter().zip(&drawn.truth) {
+        let model = common::train(&drawn.train, seed).expect("trains").model;
+        for (p, truth) in model
+            .predict(&drawn.test)
+            .expect("predicts")
+            .iter()
+            .zip(&drawn.truth)
+        {
             inside += usize::from(p.low <= *truth && *truth <= p.high);
             width += p.high - p.low;
         }

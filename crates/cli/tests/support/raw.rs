@@ -1,6 +1,12 @@
 //! Calls of any method by its descriptor, with any bytes and any token. Deliberately without the
 //! typed clients: a walk over the contract must not miss a method.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses a part"
+)]
+
 use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
