@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use crate::{
     Clock,
+    audit::{self, Operation},
     bus::Subjects,
-    config::Config,
+    config::{Config, ConfigError},
     error::{Error, Result},
     outbox::{self, Traced},
     telemetry,
@@ -37,7 +38,11 @@ pub struct Database {
 /// # Errors
 /// Where the URL is malformed.
 pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnectOptions> {
-    let options: PgConnectOptions = config.postgres_url.expose().parse()?;
+    let url = config.postgres_url.expose();
+    if url.is_empty() {
+        return Err(ConfigError::Missing("VALUTAI_POSTGRES_URL").into());
+    }
+    let options: PgConnectOptions = url.parse()?;
     Ok(options
         .application_name(&format!("valutai-{schema}"))
         // The rollback at each return to the pool would warn that there was nothing to roll back.
@@ -130,6 +135,7 @@ impl Database {
             tenant,
             database: self.clone(),
             events: Vec::new(),
+            recorded: false,
             _span: span,
         })
     }
@@ -211,6 +217,8 @@ pub struct TenantTx {
     database: Database,
     /// Events of this unit of work, written right before the commit.
     events: Vec<outbox::Row>,
+    /// Whether the audit trail is told of it.
+    recorded: bool,
     /// Lasts as long as the transaction, in the trace of whoever opened it.
     _span: tracing::Span,
 }
@@ -263,24 +271,25 @@ impl TenantTx {
     /// # Errors
     /// As [`TenantTx::publish`].
     pub async fn audit(&mut self, context: &Context, action: &str, entity_id: Uuid) -> Result<()> {
-        let entry = self.operation(context, action, entity_id);
-        self.publish(&entry).await
+        self.record(context, Operation::done(action, entity_id))
+            .await
     }
 
-    /// An entry of the audit trail, to be published.
+    /// Records an operation in the audit trail, with its outcome and what it changed.
+    ///
+    /// # Errors
+    /// As [`TenantTx::publish`].
+    pub async fn record(&mut self, context: &Context, operation: Operation) -> Result<()> {
+        let entry = operation.entry(context, self.database.clock.now());
+        self.publish(&entry).await?;
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// An entry of the audit trail, to be published; whoever waits for it says so by [`audit::was_recorded`].
     #[must_use]
     pub fn operation(&self, context: &Context, action: &str, entity_id: Uuid) -> OperationRecorded {
-        OperationRecorded {
-            occurred_at: Some(crate::wire::timestamp(self.database.clock.now())),
-            user_id: context
-                .caller
-                .as_ref()
-                .map(|caller| caller.user_id.to_string())
-                .unwrap_or_default(),
-            action: action.to_owned(),
-            entity_id: entity_id.to_string(),
-            request_id: context.request_id.clone(),
-        }
+        Operation::done(action, entity_id).entry(context, self.database.clock.now())
     }
 
     /// Notes that a consumer handles an event; false where it has done so before.
@@ -321,6 +330,9 @@ impl TenantTx {
         self.tx.commit().await?;
         if !self.events.is_empty() {
             self.database.committed.notify_one();
+        }
+        if self.recorded {
+            audit::was_recorded();
         }
         Ok(())
     }

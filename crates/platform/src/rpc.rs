@@ -22,6 +22,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
+    Database, audit,
     bus::{Bus, bus_error},
     error::Result,
     fair::{FairPermits, Full, Room, Ticket},
@@ -120,6 +121,7 @@ impl Transport for NatsTransport {
 pub(crate) async fn serve(
     bus: Bus,
     service: Arc<dyn Dispatch>,
+    database: Option<Database>,
     shutdown: Shutdown,
 ) -> Result<impl Future<Output = ()>> {
     let domain = domain_of(service.service()).to_owned();
@@ -136,9 +138,12 @@ pub(crate) async fn serve(
             let call = Call::read(message);
             // The place is taken here, so that a tenant's calls keep their order.
             let ticket = permits.enqueue(call.tenant());
-            let (service, bus) = (Arc::clone(&service), bus.clone());
+            let (service, bus, database) = (Arc::clone(&service), bus.clone(), database.clone());
             // A task of its own, which a client that goes away does not cancel.
-            running.spawn(async move { call.answer(&bus, service.as_ref(), ticket).await });
+            running.spawn(async move {
+                call.answer(&bus, service.as_ref(), database.as_ref(), ticket)
+                    .await;
+            });
         };
         loop {
             tokio::select! {
@@ -183,7 +188,13 @@ impl Call {
         caller.map_or(Uuid::nil(), |caller| caller.tenant_id)
     }
 
-    async fn answer(self, bus: &Bus, service: &dyn Dispatch, ticket: Result<Ticket, Full>) {
+    async fn answer(
+        self,
+        bus: &Bus,
+        service: &dyn Dispatch,
+        database: Option<&Database>,
+        ticket: Result<Ticket, Full>,
+    ) {
         let subject = &self.message.subject;
         let Some(reply_to) = self.message.reply.clone() else {
             tracing::warn!(%subject, "a call without a reply subject was dropped");
@@ -196,7 +207,14 @@ impl Call {
             Ok(ticket) => {
                 async move {
                     let _permit = ticket.wait().await;
-                    dispatch(service, &method, self.context, self.message.payload).await
+                    dispatch(
+                        service,
+                        database,
+                        &method,
+                        self.context,
+                        self.message.payload,
+                    )
+                    .await
                 }
                 .instrument(span)
                 .await
@@ -235,6 +253,7 @@ async fn send(bus: &Bus, reply_to: async_nats::Subject, outcome: Result<Vec<u8>,
 
 async fn dispatch(
     service: &dyn Dispatch,
+    database: Option<&Database>,
     method: &str,
     context: Context,
     request: Bytes,
@@ -245,8 +264,14 @@ async fn dispatch(
         return Err(Status::deadline_exceeded("the deadline has passed"));
     }
     // The gateway has judged the caller already; the service does not rely on it.
-    known.authorize(context.caller.as_ref())?;
-    service.dispatch(method, context, request).await
+    let judged = |context: Context, request: Bytes| async move {
+        known.authorize(context.caller.as_ref())?;
+        service.dispatch(method, context, request).await
+    };
+    match database {
+        Some(database) => audit::observe(database, known, context, request, judged).await,
+        None => judged(context, request).await,
+    }
 }
 
 fn find_method(service: &str, method: &str) -> Option<&'static Method> {

@@ -12,6 +12,9 @@ use platform::launch::Launch;
 use super::system::LOG;
 use crate::error::{Error, Result};
 
+/// The setting of the allocator that the images have, so that memory is measured as a deployment takes it.
+const TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "1000000");
+
 /// A running process.
 #[derive(Debug)]
 pub struct Process(Child);
@@ -37,6 +40,7 @@ impl Process {
                 "VALUTAI_CALLS_PER_SECOND",
                 config.calls.per_second.to_string(),
             )
+            .env(TRIM.0, TRIM.1)
             .env("VALUTAI_LOG", LOG)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

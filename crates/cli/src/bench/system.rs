@@ -74,7 +74,8 @@ impl System {
             nats_url: Secret::new(servers.nats_url()),
             subject_prefix: name,
             blob_dir: dir.join("blobs"),
-            kek: stack::kept_secret(&Process::key_file(&dir))?,
+            kek: stack::kept_keys(&Process::key_file(&dir))?,
+            audit_key: stack::kept_keys(&dir.join("audit-key"))?,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             postgres_connections: 8,
             ack_wait: ACK_WAIT,
@@ -234,4 +235,15 @@ fn is_too_early(code: Code) -> bool {
 
 fn failed(error: platform::Error) -> Error {
     Error::Failed(platform::error::chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TRIM;
+
+    #[test]
+    fn memory_is_measured_as_in_the_images() {
+        let image = include_str!("../../../../deploy/Dockerfile");
+        assert!(image.contains(&format!("{}={}", TRIM.0, TRIM.1)));
+    }
 }

@@ -4,19 +4,24 @@
 
 mod aliases;
 mod comparisons;
+mod decided;
+mod drift;
 mod explain;
 mod export;
 mod known;
 mod ledger;
 mod models;
+mod outcomes;
 mod policies;
 mod shadow;
+mod track_record;
 
 use std::{sync::Arc, time::SystemTime};
 
 use chrono::NaiveDate;
 use platform::{
     Kit,
+    audit::was_recorded,
     fair::{FairPermits, Room},
     page::Page,
     telemetry::traceparent,
@@ -32,6 +37,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     commands::{
+        drift::DriftWatch,
         known::LastSeen,
         ledger::{Entry, Kept, Ledger, Standing, before_this},
         models::{Loaded, Models},
@@ -70,6 +76,7 @@ pub struct Commands {
     ledger: Ledger,
     /// As many as there are processors, so that what is computed takes turns among tenants.
     processors: FairPermits,
+    drift_watch: DriftWatch,
 }
 
 impl Commands {
@@ -85,6 +92,7 @@ impl Commands {
             ledger: Ledger::new(kit),
             processors: FairPermits::new(processors, ROOM),
             seen,
+            drift_watch: DriftWatch::default(),
         }
     }
 
@@ -123,6 +131,7 @@ impl Commands {
             for (quote, mut answer) in quotes.iter().zip(answers) {
                 let stale = answer::stale(&stale_reason);
                 answer.prediction.warnings.splice(0..0, stale);
+                answer::flag_drift(&mut answer.prediction, &stale_reason);
                 let (row, prediction) = self.keep(caller, model_id_now, quote, answer, as_of)?;
                 rows.push(row);
                 predictions.push(prediction);
@@ -139,7 +148,11 @@ impl Commands {
                 news: predictions.iter().map(answer::made).collect(),
             };
             match self.ledger.keep(tenant, entry).await? {
-                Kept::Now => return Ok(predictions),
+                Kept::Now => {
+                    // Its entry was committed with those of others, in another task.
+                    was_recorded();
+                    return Ok(predictions);
+                }
                 Kept::Before(ids) => return self.read_again(tenant, &ids).await,
                 Kept::Outdated(standing) => {
                     self.look_again(tenant, model_id_now, policy_version, &standing)
