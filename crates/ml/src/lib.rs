@@ -15,7 +15,7 @@
 //! more data would bring. [`find_leaks`] looks for columns that give the outcome away, [`ordered_target_means`] codes
 //! categories with many levels, [`Similar`] finds past quotes, which [`PastQuotes`] keeps, [`grade()`] and
 //! [`evidence_status`] put answers into words, [`Model::advise`] says what to change, [`split_difference`] why two answers
-//! differ.
+//! differ, [`drift()`] whether quotes are still what they were, [`expected_performance`] how good answers should be.
 //!
 //! Deliberately not here: files, network, clock, environment, tenants. Randomness comes from the seed in [`TrainOptions`]
 //! alone, and the same data, options and seed give the same bytes, on any number of threads.
@@ -33,6 +33,7 @@ mod crossval;
 mod dependence;
 mod difference;
 mod doubt;
+mod drift;
 mod encode;
 mod error;
 mod evaluate;
@@ -66,6 +67,10 @@ pub use calibrate::{Calibration, CalibrationChoice, choose_calibration};
 pub use crossval::{PenaltyScore, penalty_curve};
 pub use dependence::{Dependence, DependencePoint, Shape, partial_dependence};
 pub use difference::{Answered, Effect, Share, split_difference};
+pub use drift::{
+    DRIFT_LEAST_ROWS, Expected, Shift, Worse, drift, expected_performance, holm,
+    worse_than_expected,
+};
 pub use encode::{
     ColumnKind, LevelHistory, Order, SchemaColumn, TARGET_MEAN_STRENGTH, TargetMeans,
     ordered_target_means,

@@ -109,6 +109,41 @@ pub enum Error {
     /// A model cannot read a quote that another one could.
     #[error("the models read quotes differently, so the predictions cannot be compared: {0}")]
     NotComparable(Box<Error>),
+    /// An outcome or an estimate names no quote.
+    #[error(
+        "it has no quote_ref, so it cannot be joined to predictions: name the quote as its predictions named it"
+    )]
+    NoQuoteRef,
+    /// An outcome is not one.
+    #[error("the outcome cannot be recorded: {0}")]
+    Outcome(String),
+    /// An estimate is not one.
+    #[error("the estimate {0} is no probability that can be compared: send 0.01 to 0.99")]
+    Estimate(f64),
+    /// One of several outcomes or estimates is refused.
+    #[error("number {number}: {problem}")]
+    InRecord {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: Box<Error>,
+    },
+    /// The request is empty or too large.
+    #[error("the request holds {0} outcomes or estimates: send 1 to 500")]
+    RecordCount(usize),
+    /// Nothing was recorded of the quote.
+    #[error(
+        "no outcome was recorded of the quote \"{0}\": record one with `valutai outcomes record`"
+    )]
+    NoOutcome(String),
+    /// The model was never checked for drift.
+    #[error(
+        "the model {0} was not checked yet: it is with every hundred predictions, or now by `valutai predictions drift --check`"
+    )]
+    NotChecked(Uuid),
+    /// A record cannot be made.
+    #[error("the track record cannot be made: {0}")]
+    TrackRecord(String),
     /// A model file cannot be used.
     #[error("the model file cannot be used: {0}")]
     Portable(String),
@@ -141,10 +176,13 @@ impl From<prost::DecodeError> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) => Code::NotFound,
+            Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) | Self::NoOutcome(_) => {
+                Code::NotFound
+            }
             Self::NotReady { .. }
             | Self::NoChampion
             | Self::NoCurve(_)
+            | Self::NotChecked(_)
             | Self::PolicyChanged { .. }
             | Self::ModelGone(_)
             | Self::NotRepeatable(_)
@@ -160,8 +198,13 @@ impl Coded for Error {
             | Self::SimilarCount(_)
             | Self::CurvePoints(_)
             | Self::Policy(_)
+            | Self::NoQuoteRef
+            | Self::Outcome(_)
+            | Self::Estimate(_)
+            | Self::RecordCount(_)
+            | Self::TrackRecord(_)
             | Self::Portable(_) => Code::Invalid,
-            Self::InQuote { problem, .. } => problem.code(),
+            Self::InQuote { problem, .. } | Self::InRecord { problem, .. } => problem.code(),
             Self::Model(_) | Self::History(_) | Self::Broken(_) => Code::Internal,
             Self::Platform(error) => error.code(),
         }

@@ -1,5 +1,5 @@
 //! What prediction reacts to: models that become ready, the ones that names lead to, those that should not
-//! be trusted further, and its own answers, which the challenger repeats.
+//! be trusted further, its own answers, which the challenger repeats, and imports, which tell how quotes ended.
 //! Deliberately no loading: a model is loaded when it is first asked.
 
 use platform::{
@@ -9,6 +9,7 @@ use platform::{
 };
 use prost::Message as _;
 use proto::{
+    ingestion::{DatasetDeleted, DatasetImported},
     prediction::PredictionMade,
     training::{ModelAliasChanged, ModelFlagged, ModelPromoted, ModelTrained},
 };
@@ -50,6 +51,22 @@ pub fn shadow_consumer(commands: &Commands) -> Consumer {
         .on(move |delivery: Delivery, event: PredictionMade| {
             let commands = commands.clone();
             async move { Ok::<(), Failure>(commands.shadow(&delivery, &event).await?) }
+        })
+}
+
+/// The consumer of ingestion's news, which tell how quotes ended. A large dataset takes a while, and each event is
+/// compared with the newest that was heard, so that their order does not matter.
+pub fn decided_consumer(commands: &Commands) -> Consumer {
+    let (imported, deleted) = (commands.clone(), commands.clone());
+    Consumer::new("prediction", "ingestion")
+        .one_per_replica()
+        .on(move |delivery: Delivery, event: DatasetImported| {
+            let commands = imported.clone();
+            async move { Ok::<(), Failure>(commands.note_imported(&delivery, event).await?) }
+        })
+        .on(move |delivery: Delivery, event: DatasetDeleted| {
+            let commands = deleted.clone();
+            async move { Ok::<(), Failure>(commands.note_deleted(&delivery, &event).await?) }
         })
 }
 

@@ -201,6 +201,102 @@ impl PredictionService for Rpc {
             .await?;
         Ok(pb::PrepareExportResponse { file: Some(file) })
     }
+
+    async fn record_outcome(
+        &self,
+        context: Context,
+        request: pb::RecordOutcomeRequest,
+    ) -> Result<pb::RecordOutcomeResponse, Status> {
+        let told = request.outcome.ok_or(Error::NoQuoteRef)?;
+        let caller = context.caller()?;
+        let recorded = self
+            .commands
+            .record_outcomes(&context, caller, vec![told])
+            .await;
+        // Of one there is no number to tell.
+        let mut recorded = recorded.map_err(|error| match error {
+            Error::InRecord { problem, .. } => *problem,
+            other => other,
+        })?;
+        Ok(pb::RecordOutcomeResponse {
+            recorded: recorded.pop(),
+        })
+    }
+
+    async fn record_outcomes(
+        &self,
+        context: Context,
+        request: pb::RecordOutcomesRequest,
+    ) -> Result<pb::RecordOutcomesResponse, Status> {
+        let recorded = self
+            .commands
+            .record_outcomes(&context, context.caller()?, request.outcomes)
+            .await?;
+        Ok(pb::RecordOutcomesResponse { recorded })
+    }
+
+    async fn get_outcome(
+        &self,
+        context: Context,
+        request: pb::GetOutcomeRequest,
+    ) -> Result<pb::GetOutcomeResponse, Status> {
+        let caller = context.caller()?;
+        Ok(self.commands.get_outcome(caller, request.quote_ref).await?)
+    }
+
+    async fn record_estimates(
+        &self,
+        context: Context,
+        request: pb::RecordEstimatesRequest,
+    ) -> Result<pb::RecordEstimatesResponse, Status> {
+        let caller = context.caller()?;
+        let estimates = self
+            .commands
+            .record_estimates(&context, caller, &request.estimates)
+            .await?;
+        Ok(pb::RecordEstimatesResponse { estimates })
+    }
+
+    async fn track_record(
+        &self,
+        context: Context,
+        request: pb::TrackRecordRequest,
+    ) -> Result<pb::TrackRecordResponse, Status> {
+        Ok(self
+            .commands
+            .track_record(context.caller()?, &request)
+            .await?)
+    }
+
+    async fn get_drift(
+        &self,
+        context: Context,
+        request: pb::GetDriftRequest,
+    ) -> Result<pb::GetDriftResponse, Status> {
+        let model_id = optional_id(&request.model_id)?;
+        let report = self
+            .commands
+            .get_drift(&context, context.caller()?, model_id)
+            .await?;
+        Ok(pb::GetDriftResponse {
+            report: Some(report),
+        })
+    }
+
+    async fn check_drift(
+        &self,
+        context: Context,
+        request: pb::CheckDriftRequest,
+    ) -> Result<pb::CheckDriftResponse, Status> {
+        let model_id = optional_id(&request.model_id)?;
+        let report = self
+            .commands
+            .check_drift(&context, context.caller()?, model_id)
+            .await?;
+        Ok(pb::CheckDriftResponse {
+            report: Some(report),
+        })
+    }
 }
 
 /// What is wanted beside each prediction.

@@ -9,12 +9,14 @@ use crate::{
 };
 
 pub mod annotate;
+pub mod audit;
 pub mod auth;
 pub mod connection;
 pub mod credentials;
 pub mod datasets;
 pub mod model_export;
 pub mod models;
+pub mod outcomes;
 pub mod policy;
 pub mod predict;
 pub mod predict_file;
@@ -38,9 +40,9 @@ pub enum ClientCommand {
     /// Look at your team, change it, and move between organisations
     #[command(subcommand)]
     Team(team::TeamCommand),
-    /// Read the record of everything that was done
+    /// Read, export and verify the record of everything that was done
     #[command(subcommand)]
-    Audit(team::AuditCommand),
+    Audit(audit::AuditCommand),
     /// Import quote histories and look at them
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
@@ -58,6 +60,9 @@ pub enum ClientCommand {
     /// Read past predictions, or watch them being made
     #[command(subcommand)]
     Predictions(predictions::PredictionsCommand),
+    /// Record how quotes ended, and what people thought beforehand
+    #[command(subcommand)]
+    Outcomes(outcomes::OutcomesCommand),
     /// Generate reports and read them
     #[command(subcommand)]
     Reports(reports::ReportsCommand),
@@ -71,13 +76,14 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
     match command {
         ClientCommand::Auth(command) => auth::run(command, &global).await,
         ClientCommand::Team(command) => team::run(command, &global).await,
-        ClientCommand::Audit(command) => team::run_audit(command, &global).await,
+        ClientCommand::Audit(command) => audit::run(command, &global).await,
         ClientCommand::Datasets(command) => datasets::run(command, &global).await,
         ClientCommand::Quotes(command) => quotes::run(command, &global).await,
         ClientCommand::Models(command) => models::run(command, &global).await,
         ClientCommand::Predict(args) => predict::run(args, &global).await,
         ClientCommand::Policy(command) => policy::run(command, &global).await,
         ClientCommand::Predictions(command) => predictions::run(command, &global).await,
+        ClientCommand::Outcomes(command) => outcomes::run(command, &global).await,
         ClientCommand::Reports(command) => reports::run(command, &global).await,
     }
 }

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::Subcommand;
 use proto::prediction::{
-    ExplainDifferenceRequest, GetPredictionRequest, ListPredictionsRequest, PredictionMade,
+    CheckDriftRequest, DriftReport, ExplainDifferenceRequest, GetDriftRequest,
+    GetPredictionRequest, ListPredictionsRequest, PredictionMade, TrackRecordRequest,
     WatchPredictionsRequest, WatchPredictionsResponse,
 };
 use tonic::{Code, Status};
 
-use super::{Connection, connect, present, show, tell_next_page};
+use super::{Connection, connect, outcomes::start_of, present, show, tell_next_page};
 use crate::{
     args::{Global, PageArgs},
     error::{Result, is_broken_connection},
@@ -46,6 +48,35 @@ pub enum PredictionsCommand {
         /// Id of the prediction to arrive at
         #[arg(value_name = "TO")]
         to_id: String,
+    },
+    /// Say how good predictions were, once the outcomes were known
+    TrackRecord {
+        /// Id of a model [default: whichever predicted a quote last before it was decided]
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        model: String,
+        /// Column by whose values the record is split
+        #[arg(
+            long = "by",
+            value_name = "COLUMN",
+            default_value = "",
+            hide_default_value = true
+        )]
+        column: String,
+        /// Only quotes decided on this day or later
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        from: Option<NaiveDate>,
+        /// Only quotes decided before this day
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: Option<NaiveDate>,
+    },
+    /// Say whether quotes are still like those that a model learned from, and how good its answers should be
+    Drift {
+        /// Id of the model [default: the champion]
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        model: String,
+        /// Check now, instead of showing the last check
+        #[arg(long)]
+        check: bool,
     },
     /// Print predictions as they are made, and reconnect when the connection breaks
     Watch {
@@ -100,6 +131,26 @@ pub async fn run(command: PredictionsCommand, global: &Global) -> Result<()> {
             let reply = reply.into_inner();
             output::reply(global.output, &reply, |out| show::difference(out, &reply))
         }
+        PredictionsCommand::TrackRecord {
+            model,
+            column,
+            from,
+            until,
+        } => {
+            let request = connection.request(TrackRecordRequest {
+                model_id: model,
+                decided_from: from.map(start_of),
+                decided_until: until.map(start_of),
+                segment_column: column,
+            });
+            let reply = connection.prediction().track_record(request).await?;
+            let reply = reply.into_inner();
+            output::reply(global.output, &reply, |out| show::track_record(out, &reply))
+        }
+        PredictionsCommand::Drift { model, check } => {
+            let report = drift(&connection, model, check).await?;
+            output::reply(global.output, &report, |out| show::drift(out, &report))
+        }
         PredictionsCommand::Watch { cursor, count } => {
             let format = global.output;
             if format == Format::Table {
@@ -120,6 +171,18 @@ pub async fn run(command: PredictionsCommand, global: &Global) -> Result<()> {
             .await
         }
     }
+}
+
+async fn drift(connection: &Connection, model_id: String, check: bool) -> Result<DriftReport> {
+    let mut client = connection.prediction();
+    let report = if check {
+        let request = connection.request(CheckDriftRequest { model_id });
+        client.check_drift(request).await?.into_inner().report
+    } else {
+        let request = connection.request(GetDriftRequest { model_id });
+        client.get_drift(request).await?.into_inner().report
+    };
+    present(report, "report")
 }
 
 /// Hands every event after the cursor to `each`, until there were `count`, and forever without one.

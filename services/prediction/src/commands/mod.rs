@@ -3,11 +3,15 @@
 
 mod aliases;
 mod comparisons;
+mod decided;
+mod drift;
 mod explain;
 mod export;
 mod models;
+mod outcomes;
 mod policies;
 mod shadow;
+mod track_record;
 
 use std::sync::Arc;
 
@@ -23,6 +27,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     commands::{
+        drift::DriftWatch,
         models::{Loaded, Models},
         policies::Policies,
         shadow::Challengers,
@@ -48,6 +53,7 @@ pub struct Commands {
     policies: Policies,
     ids: Ids,
     challengers: Challengers,
+    drift_watch: DriftWatch,
 }
 
 impl Commands {
@@ -58,6 +64,7 @@ impl Commands {
             policies: Policies::new(kit),
             ids: Ids::default(),
             challengers: Challengers::default(),
+            drift_watch: DriftWatch::default(),
         }
     }
 
@@ -105,6 +112,7 @@ impl Commands {
         for (quote, mut answer) in quotes.iter().zip(answers) {
             let stale = answer::stale(&stale_reason);
             answer.prediction.warnings.splice(0..0, stale);
+            answer::flag_drift(&mut answer.prediction, &stale_reason);
             let (row, prediction) = self.keep(caller, model.id, quote, answer, as_of)?;
             rows.push(row);
             predictions.push(prediction);

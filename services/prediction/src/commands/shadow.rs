@@ -61,6 +61,7 @@ impl Commands {
     /// Asks the challenger what the champion was asked, where there is one.
     pub async fn shadow(&self, delivery: &Delivery, event: &PredictionMade) -> Result<()> {
         let tenant = delivery.tenant;
+        self.watch_drift(tenant, event).await;
         let challenger = match self.challengers.remembered(tenant) {
             Some(challenger) => challenger,
             None => self.find_challenger(tenant).await?,

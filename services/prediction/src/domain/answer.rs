@@ -2,7 +2,9 @@
 //! advised. Deliberately no figures of its own.
 
 use ml::{Model, Question};
-use proto::prediction::{Prediction, PredictionMade, QuoteInput};
+use proto::prediction::{
+    EvidenceReason, EvidenceReasonKind, EvidenceStatus, Prediction, PredictionMade, QuoteInput,
+};
 
 use crate::{
     Error,
@@ -132,10 +134,29 @@ fn advise(
     }
 }
 
-/// The warning of a model that should not be trusted further; none where it may be.
+/// What sets the drift of a model apart in what is said against it; a reason of training's has no second line.
+pub const DRIFT_LINE: char = '\n';
+
+/// The warnings of a model that should not be trusted further, or that drifts; none where neither holds.
 #[must_use]
-pub fn stale(reason: &str) -> Option<String> {
-    (!reason.is_empty()).then(|| format!("Do not rely on this: the model {reason}."))
+pub fn stale(reason: &str) -> Vec<String> {
+    let (stale, drift) = reason.split_once(DRIFT_LINE).unwrap_or((reason, ""));
+    let stale = (!stale.is_empty()).then(|| format!("Do not rely on this: the model {stale}."));
+    let drift = (!drift.is_empty()).then(|| drift.to_owned());
+    stale.into_iter().chain(drift).collect()
+}
+
+/// Marks the evidence of a prediction while its model drifts.
+pub fn flag_drift(prediction: &mut Prediction, reason: &str) {
+    let Some((_, drift)) = reason.split_once(DRIFT_LINE) else {
+        return;
+    };
+    prediction.evidence_status = EvidenceStatus::LowEvidence as i32;
+    prediction.evidence_reasons.push(EvidenceReason {
+        kind: EvidenceReasonKind::Drift as i32,
+        column: String::new(),
+        text: drift.to_owned(),
+    });
 }
 
 /// The news of a prediction, without its quote.
@@ -253,10 +274,20 @@ mod tests {
 
     #[test]
     fn a_stale_model_is_warned_of_in_a_sentence() {
-        assert_eq!(stale(""), None);
+        assert!(stale("").is_empty());
+        let undone = "learned from an import that was taken back on 2026-11-25: train again";
+        let told = "Do not rely on this: the model learned from an import that was taken back on 2026-11-25: train again.";
+        assert_eq!(stale(undone), [told]);
+        assert_eq!(stale("\nIt drifts."), ["It drifts."]);
         assert_eq!(
-            stale("learned from an import that was taken back on 2026-11-25: train again").unwrap(),
-            "Do not rely on this: the model learned from an import that was taken back on 2026-11-25: train again."
+            stale(&format!("{undone}\nIt drifts.")),
+            [told, "It drifts."]
         );
+        let mut prediction = Prediction::default();
+        flag_drift(&mut prediction, undone);
+        assert_eq!(prediction, Prediction::default());
+        flag_drift(&mut prediction, "\nIt drifts.");
+        assert_eq!(prediction.evidence_status(), EvidenceStatus::LowEvidence);
+        assert_eq!(prediction.evidence_reasons[0].text, "It drifts.");
     }
 }

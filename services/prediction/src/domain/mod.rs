@@ -1,13 +1,17 @@
 //! The rules of predictions: their ids and times, and what a request may hold. Deliberately no I/O,
 //! and no learning: what is below only translates for the learning core.
 
+pub mod advice;
 pub mod answer;
 pub mod comparison;
 pub mod difference;
+pub mod drift;
 pub mod fields;
 pub mod messages;
+pub mod outcomes;
 pub mod policy;
 pub mod portable;
+pub mod track_record;
 
 use std::sync::{Arc, Mutex};
 

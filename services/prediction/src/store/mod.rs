@@ -1,21 +1,42 @@
 //! The SQL of prediction. Deliberately no decisions.
 
 mod aliases;
+mod decided;
+mod drift;
 mod models;
+mod outcomes;
 mod policies;
 mod predictions;
+mod track_record;
 
 pub use aliases::{
     ShadowRow, find_alias, find_apart, find_asked, insert_shadow_answer, update_alias,
+};
+pub use decided::{
+    DecidedRow, delete_dataset_outcomes, insert_told, insert_told_table, list_newly_decided,
+    list_undecided, update_dataset_outcomes, update_heard,
+};
+pub use drift::{
+    RecentRow, claim_drift, find_drift_report, list_decided_answers, list_recent,
+    update_drift_report,
 };
 pub use models::{
     ModelRow, find_champion, find_model, find_standing, insert_model, list_input_schemas,
     update_champion, update_stale_reason,
 };
+pub use outcomes::{
+    AdviceRow, EarlierRow, EstimateRow, JudgedRow, OutcomeRow, claim_outcomes, find_advice,
+    find_estimate, insert_estimates, list_earlier, list_judged, list_outcome_changes,
+    list_outcomes, update_advice, update_judged, update_outcomes,
+};
 pub use policies::{PolicyRow, find_policy, insert_policy};
 pub use predictions::{
     KeptRow, PredictionRow, find_frozen, find_prediction, insert_partitions, insert_predictions,
     list_predictions, list_predictions_of_model,
+};
+
+pub use track_record::{
+    AdviceCountRow, RecordFilter, RecordRow, count_advice, count_unjoined, list_record,
 };
 
 use crate::Error;

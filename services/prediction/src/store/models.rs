@@ -127,7 +127,7 @@ pub async fn find_champion(tx: &mut TenantTx) -> Result<Option<ModelRow>> {
 
 /// Notes why a model should not be trusted further; false where it is unknown.
 pub async fn update_stale_reason(tx: &mut TenantTx, id: Uuid, reason: &str) -> Result<bool> {
-    let done = sqlx::query("UPDATE model SET stale_reason = $2 WHERE id = $1")
+    let done = sqlx::query("UPDATE model SET flagged_reason = $2 WHERE id = $1")
         .bind(id)
         .bind(reason)
         .execute(tx.connection())

@@ -2,7 +2,9 @@
 //! what it is given of earlier quotes, and when it should not be trusted. Deliberately without the
 //! gateway: the calls come as it would forward them.
 
+mod drifting;
 mod explained;
+mod outcomes;
 mod portable;
 mod quotes;
 mod refused;

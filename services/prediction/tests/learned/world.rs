@@ -214,6 +214,11 @@ impl Tenant {
         Ok(answer.predictions)
     }
 
+    /// The bus, for what is told on it.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     /// The client of prediction, and the context to call it in.
     pub fn prediction(&self) -> (prediction_nats::Client<NatsTransport>, &Context) {
         (

@@ -10,6 +10,7 @@ mod past_tests;
 mod reasons;
 #[cfg(test)]
 mod tests;
+mod values;
 mod versions;
 
 pub use kept::{kept_input, sent_input};
