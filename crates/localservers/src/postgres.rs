@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::options::NatsUser;
 use crate::command;
 use crate::environment::FOREIGN_POSTGRES_SETTINGS;
 use crate::error::Error;
@@ -42,6 +43,7 @@ pub(crate) struct Place<'a> {
     /// The process group that the keeper ends when the owner goes away during a start.
     pub(crate) group: i32,
     pub(crate) durable: bool,
+    pub(crate) nats_users: &'a [NatsUser],
 }
 
 /// A running Postgres.
