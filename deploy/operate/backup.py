@@ -56,7 +56,14 @@ def sha256(path):
 
 def fingerprint(kek):
     """Tells keys apart and nothing about them: 256 random bits cannot be found by their hash."""
-    return hashlib.sha256(b"valutai kek fingerprint" + Path(kek).read_text().strip().encode()).hexdigest()[:16]
+    return fingerprints(kek)[0]
+
+
+def fingerprints(kek):
+    """Of every key in the file, the one that seals first."""
+    lines = [line.strip() for line in Path(kek).read_text().splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    return [hashlib.sha256(b"valutai kek fingerprint" + key.encode()).hexdigest()[:16] for key in keys]
 
 
 def counts():
@@ -164,7 +171,7 @@ def check(args):
         if sha256(path) != expected:
             raise Problem(f"{name} was changed")
     run("pg_restore", "--list", str(folder / "postgres.dump"))
-    if fingerprint(args.kek) != manifest["kek"]:
+    if manifest["kek"] not in fingerprints(args.kek):
         raise Problem("the key is another one than at saving: nothing encrypted could be read")
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(manifest["saved_at"]))
     print(f"whole: {len(manifest['files'])} files, saved {at}, and the key is the right one")

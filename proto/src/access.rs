@@ -33,6 +33,37 @@ impl Method {
         !self.descriptor.is_client_streaming() && !self.descriptor.is_server_streaming()
     }
 
+    /// Whether it only looks. What only looks is in the audit trail only where the service says so, because
+    /// it showed something personal or was an export.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        const VERBS: [&str; 9] = [
+            "Authenticate",
+            "Compare",
+            "Explain",
+            "Get",
+            "List",
+            "Read",
+            "VerifyAudit",
+            "Watch",
+            "WhoAmI",
+        ];
+        VERBS.iter().any(|verb| self.name.starts_with(verb))
+    }
+
+    /// Its name in the audit trail, for example `training.train_model`.
+    #[must_use]
+    pub fn action(&self) -> String {
+        let mut action = format!("{}.", self.domain);
+        for (at, letter) in self.name.char_indices() {
+            if at > 0 && letter.is_ascii_uppercase() {
+                action.push('_');
+            }
+            action.push(letter.to_ascii_lowercase());
+        }
+        action
+    }
+
     /// The path of the method in gRPC, `/package.Service/Method`.
     #[must_use]
     pub fn path(&self) -> String {

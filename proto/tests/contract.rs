@@ -124,9 +124,9 @@ fn what_was_promised_still_holds() {
         fs::write(path(), write(&current)).expect("proto/contract.txt can be written");
         return;
     }
-    assert_eq!(
-        write(&promised),
-        write(&current),
+    // Without both texts, which are long.
+    assert!(
+        write(&promised) == write(&current),
         "the contract has grown: run VALUTAI_UPDATE_CONTRACT=1 cargo test -p proto"
     );
 }
@@ -203,6 +203,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "ChangeMemberRole",
             "ConfirmOrganizationDeletion",
             "CreateServiceAccount",
+            "ExportAuditTrail",
             "InviteMember",
             "ListAuditEntries",
             "ListInvitations",
@@ -213,6 +214,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "RevokeInvitation",
             "RevokeServiceAccount",
             "TransferOwnership",
+            "VerifyAuditTrail",
             "DeleteDataset",
             "SetLedgerSettings"
         ]

@@ -7,6 +7,7 @@ use crate::{args::Global, error::Result};
 
 pub mod demo;
 pub mod doctor;
+pub mod keys;
 pub mod migrate;
 pub mod serve;
 pub mod stack;
@@ -23,6 +24,9 @@ pub enum ServerCommand {
     Serve(serve::ServeArgs),
     /// Make the database's roles and bring every schema to its newest version
     Migrate(migrate::MigrateArgs),
+    /// Rotate the key-encryption keys, and say what each has sealed
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Say what is missing or misconfigured on this machine, and how to mend it
     Doctor(doctor::DoctorArgs),
 }
@@ -37,6 +41,7 @@ pub async fn run(command: ServerCommand, global: &Global) -> Result<()> {
         ServerCommand::Demo(args) => demo::run(args).await,
         ServerCommand::Serve(args) => serve::run(&args).await,
         ServerCommand::Migrate(args) => migrate::run(&args).await,
+        ServerCommand::Keys(command) => keys::run(command).await,
         ServerCommand::Doctor(args) => doctor::run(&args, global.output),
     }
 }

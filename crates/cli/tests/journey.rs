@@ -6,8 +6,9 @@ use indicatif::ProgressBar;
 use platform::dead;
 use proto::{
     auth::ListAuditEntriesRequest,
-    ingestion::TargetField,
+    ingestion::{Dataset, TargetField},
     prediction::{ListPredictionsRequest, PredictionMade},
+    reporting::ReportKind,
     training::GetModelRequest,
 };
 use support::{TempFile, history, import, sign_up, train, world};
@@ -58,11 +59,46 @@ async fn from_upload_to_report() -> TestResult {
     assert!(page.contains("<svg") && page.contains("</html>"));
     assert!(!report.report.ok_or("no report")?.insights.is_empty());
 
+    analysis_counts_every_quote(&owner, &dataset).await?;
+
     audit_is_complete(&owner).await?;
     world.stop().await;
     world.assert_outboxes_empty().await?;
     let dead = dead::list(&world.bus().await?, 10).await?;
     assert!(dead.is_empty(), "{dead:?}");
+    Ok(())
+}
+
+/// The win/loss analysis is made of the snapshot, and adds up to what was imported.
+async fn analysis_counts_every_quote(owner: &support::Person, dataset: &Dataset) -> TestResult {
+    let analysed = reports::analyse(&owner.connection, &dataset.id).await?;
+    let report = analysed.report.ok_or("no report")?;
+    assert_eq!(report.kind(), ReportKind::WinLoss);
+    let about = (report.dataset_id.as_str(), report.model_id.as_str());
+    assert_eq!(about, (dataset.id.as_str(), ""));
+    let content: serde_json::Value = serde_json::from_str(&report.content_json)?;
+    let columns = content["columns"].as_array().ok_or("no columns")?;
+    assert!(columns.len() >= 4, "{columns:?}");
+    for column in columns {
+        let sum = |figure: &str| -> u64 {
+            let groups = column["groups"].as_array().into_iter().flatten();
+            groups.filter_map(|group| group[figure].as_u64()).sum()
+        };
+        let others = column["other_quotes"].as_u64().ok_or("no number")?;
+        // Few enough groups that all of them are shown.
+        assert_eq!(
+            sum("quotes") + others,
+            u64::from(dataset.row_count),
+            "{column}"
+        );
+        assert!(sum("won") <= u64::from(dataset.won_count));
+    }
+    let page = reports::get(&owner.connection, &report.id, true)
+        .await?
+        .html;
+    assert!(page.contains("Win/loss analysis") && page.contains("</html>"));
+    let unknown = reports::analyse(&owner.connection, &uuid::Uuid::now_v7().to_string()).await;
+    assert!(unknown.is_err_and(|error| error.to_string().contains("no dataset")));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::encode::Bound;
 use crate::logistic::sigmoid;
 use crate::model::Model;
 use crate::predict::Prepared;
-use crate::score::{Score, Z95, wilson};
+use crate::score::{Score, Z95};
 use crate::table::Table;
 
 /// Versions of a quote, encoded: one row each.
@@ -25,12 +25,7 @@ impl<'a> Versions<'a> {
 
     /// Probability and the ends of its 95 % interval.
     pub fn answer(&self, at: usize) -> [f64; 3] {
-        if self.model.serves_base_rate {
-            let rate = wilson(self.model.wins, self.model.rows);
-            return [rate.value, rate.low, rate.high];
-        }
-        let (z, error) = self.model.log_odds(&self.prepared, at);
-        self.model.interval(z, error)
+        self.model.answer(&self.prepared, at)
     }
 
     /// Change of the log-odds before calibration, which never turns the sign.
@@ -80,7 +75,8 @@ impl<'a> Versions<'a> {
         if let (Some(ensemble), Some(binned)) = (&self.model.boosted, &self.prepared.binned) {
             let [at, by] = [to, from].map(|row| ensemble.answers(binned.row(row)));
             let figures: Vec<f64> = at.iter().zip(&by).map(|(t, f)| b * t - a * f).collect();
-            of_boosted = ensemble.error(&figures);
+            let stopped = self.model.caution.as_ref().map_or(1.0, |c| c.boosted);
+            of_boosted = ensemble.error(&figures) * stopped.sqrt();
         }
         linear * of_linear + boosted * of_boosted
     }

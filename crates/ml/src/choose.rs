@@ -9,6 +9,7 @@ use crate::blend::{Blend, fit_blend};
 use crate::calibrate::{Calibration, choose_calibration};
 use crate::candidates::{BoostedCandidate, choose_boosted};
 use crate::crossval::{CrossValidation, cross_validate};
+use crate::doubt::{Doubt, HeldBack, doubt};
 use crate::model::Recipe;
 use crate::score::{Units, losses};
 use crate::split::{Split, folds};
@@ -53,7 +54,8 @@ pub(crate) fn choose(
 ) -> Result<Chosen, Error> {
     let draw = |by_time: bool| folds(set, &sides.train, options.folds, by_time, options.seed);
     let mut parts = draw(sides.by_time);
-    if parts.len() < 2 {
+    let by_time = parts.len() >= 2;
+    if !by_time {
         parts = draw(false);
     }
     let falling = falling(set, options);
@@ -76,7 +78,18 @@ pub(crate) fn choose(
             &mut |share| tick(LOGISTIC_DONE + (1.0 - LOGISTIC_DONE) * share),
         )?
     };
-    decide(set, options, falling, logistic, boosted)
+    let mut chosen = decide(set, options, falling, logistic, boosted)?;
+    let from = chosen.logistic.rows.len() - chosen.outcomes.len();
+    let in_time = sides.by_time && by_time;
+    let part = |at: usize| parts[at].1.iter().map(move |_| at);
+    let held = HeldBack {
+        rows: &chosen.logistic.rows[from..],
+        probabilities: &chosen.probabilities,
+        won: &chosen.outcomes,
+        parts: in_time.then(|| (0..parts.len()).flat_map(part).skip(from).collect()),
+    };
+    chosen.recipe.doubt = doubt(set, &sides.train, &held)?;
+    Ok(chosen)
 }
 
 /// Blends what cross-validation found.
@@ -120,6 +133,7 @@ fn decide(
         calibration: Calibration::Identity,
         falling,
         serves_base_rate: true,
+        doubt: Doubt::default(),
     };
     let mut probabilities = base.to_vec();
     if !outcomes.is_empty() {

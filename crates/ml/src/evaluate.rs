@@ -11,7 +11,7 @@ use crate::learning_curve::{LearningCurve, learning_curve};
 use crate::logistic::loss;
 use crate::model::{Model, Recipe};
 use crate::permutation::Rows;
-use crate::score::{Evaluation, best_f1_threshold, evaluate_grouped, segments, wilson};
+use crate::score::{Evaluation, best_f1_threshold, evaluate_grouped, segments};
 use crate::split::Split;
 use crate::table::{Table, TrainingSet, Values};
 use crate::trained::{BASE_RATE, BOOSTED, Candidate, ColumnSegments, LOGISTIC};
@@ -179,12 +179,7 @@ fn trial(model: &Model, test: &TestRows) -> Result<(f64, Option<f64>), Error> {
         .map(|(&p, &y)| loss(crate::calibrate::bounded_logit(p), y))
         .sum();
     let some = test.table.select(&thinned(p.len(), WIDTH_ROWS));
-    let width = if model.serves_base_rate {
-        let rate = wilson(model.wins, model.rows);
-        rate.high - rate.low
-    } else {
-        let ends = model.intervals(&some)?;
-        ends.iter().map(|e| e[2] - e[1]).sum::<f64>() / ends.len().max(1) as f64
-    };
+    let ends = model.intervals(&some)?;
+    let width = ends.iter().map(|e| e[2] - e[1]).sum::<f64>() / ends.len().max(1) as f64;
     Ok((total / p.len().max(1) as f64, Some(width)))
 }

@@ -7,6 +7,8 @@ use crate::Error;
 use crate::blend::Blend;
 use crate::boosted::{Ensemble, Plan};
 use crate::calibrate::Calibration;
+use crate::caution::{Caution, LIGHTER, linear_errors};
+use crate::doubt::Doubt;
 use crate::encode::{Bound, Encoder, SchemaColumn};
 use crate::history::PriceHistory;
 use crate::linalg::{Sparse, Symmetric};
@@ -75,6 +77,8 @@ pub(crate) struct Recipe {
     /// Whether a higher price may never raise the probability.
     pub falling: bool,
     pub serves_base_rate: bool,
+    /// What held-back rows showed to be left over.
+    pub doubt: Doubt,
 }
 
 /// A trained model. Made by [`crate::train`] or [`Model::from_bytes`].
@@ -83,7 +87,7 @@ pub struct Model {
     pub(crate) encoder: Encoder,
     /// The intercept first.
     pub(crate) weights: Vec<f64>,
-    /// Inverse of the penalised Hessian.
+    /// Squared errors of the weights (see `caution`); up to format 2 the inverse of the penalised Hessian.
     pub(crate) covariance: Symmetric,
     /// Variance over the training rows of what each block adds to the log-odds.
     pub(crate) spreads: Vec<f64>,
@@ -96,6 +100,8 @@ pub struct Model {
     pub(crate) calibration: Calibration,
     pub(crate) falling: bool,
     pub(crate) serves_base_rate: bool,
+    /// What widens the intervals; artefacts up to format 2 have none.
+    pub(crate) caution: Option<Caution>,
     pub(crate) history: Option<PriceHistory>,
     pub(crate) golden: Golden,
 }
@@ -117,8 +123,11 @@ impl Model {
         }
         let bound = Bound::new(&encoder, table)?;
         let rows = encoder.apply(&bound).rows;
-        let fit = linear(&encoder, &rows, won, recipe)?;
-        let covariance = factor(&rows, &fit.weights, recipe.penalty)?.inverse();
+        let (fit, lighter) = linear(&encoder, &rows, won, recipe)?;
+        let covariance = match lighter {
+            Some(lighter) => linear_errors(&rows, &fit.weights, &lighter.weights, recipe.penalty)?,
+            None => factor(&rows, &fit.weights, recipe.penalty)?.inverse(),
+        };
         let plan = recipe.plan.as_ref();
         let mut model = Self {
             weights: fit.weights.clone(),
@@ -132,6 +141,7 @@ impl Model {
             calibration: recipe.calibration.clone(),
             falling: recipe.falling,
             serves_base_rate: recipe.serves_base_rate,
+            caution: Some(Caution::of(&encoder, plan, &recipe.doubt)),
             history: PriceHistory::of(table, won),
             golden: Golden::default(),
             encoder,
@@ -170,14 +180,12 @@ impl Model {
             .collect()
     }
 
-    /// Probability and the ends of its 95 % interval for every row, without explanations; not for the base rate.
+    /// Probability and the ends of its 95 % interval for every row, without explanations.
     pub(crate) fn intervals(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
         let prepared = self.prepare(&Bound::new(&self.encoder, table)?);
-        let ends = |row| {
-            let (z, error) = self.log_odds(&prepared, row);
-            self.interval(z, error)
-        };
-        Ok((0..table.rows()).map(ends).collect())
+        Ok((0..table.rows())
+            .map(|row| self.answer(&prepared, row))
+            .collect())
     }
 
     pub(crate) fn answers(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
@@ -253,19 +261,31 @@ impl Model {
     }
 }
 
-fn linear(encoder: &Encoder, rows: &Sparse, won: &[bool], recipe: &Recipe) -> Result<Fit, Error> {
+/// The fit at the penalty of `recipe`, and the one at a fifth of it where there is one.
+fn linear(
+    encoder: &Encoder,
+    rows: &Sparse,
+    won: &[bool],
+    recipe: &Recipe,
+) -> Result<(Fit, Option<Fit>), Error> {
     let falling = if recipe.falling {
         encoder.rising_with_price()
     } else {
         Vec::new()
     };
-    let fits = fit_path(
-        rows,
-        won,
-        &[recipe.penalty],
-        &falling,
-        Exactness::Exact,
-        &mut || Ok(()),
-    )?;
-    fits.into_iter().next().ok_or(Error::Collinear)
+    let path = |penalties: &[f64]| {
+        fit_path(
+            rows,
+            won,
+            penalties,
+            &falling,
+            Exactness::Exact,
+            &mut || Ok(()),
+        )
+    };
+    // Rows that are nearly separated may have no fit with less penalty than the chosen one.
+    let fits =
+        path(&[recipe.penalty, recipe.penalty * LIGHTER]).or_else(|_| path(&[recipe.penalty]))?;
+    let mut fits = fits.into_iter();
+    Ok((fits.next().ok_or(Error::Collinear)?, fits.next()))
 }

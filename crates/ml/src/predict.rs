@@ -5,13 +5,14 @@
 //! its encoded columns, and its Shapley values in the members, blended with the same weights: contributions add up to the
 //! log-odds minus those of the average training row, exactly. In probability points a column gets its log-odds times
 //! (p - p_base) / (log-odds - base log-odds): the integrated gradient along the straight path from the average row to this
-//! one (Sundararajan et al. 2017), which adds up to p - p_base. The interval takes the delta method on log-odds for the
-//! linear part, x' C x with C the inverse of the penalised Hessian, and the spread of the members for the boosted one.
-//! Both err on the same rows, so their errors are added as they are; where a value is unknown the variance that its
-//! column has in the training data is added. Deliberately no advice here: see `price`.
+//! one (Sundararajan et al. 2017), which adds up to p - p_base. The interval is that of normal errors in the log-odds, of
+//! which `caution` tells the size: the linear part's squared error x' C x, the spread of the members for the boosted one,
+//! and what held-back rows show to be left over; where a value is unknown the variance that its column has in the training
+//! data is added. Deliberately no advice here: see `price`.
 
 use crate::Error;
 use crate::boosted::Binned;
+use crate::caution::Parts;
 use crate::encode::{Bound, Issue};
 use crate::grade::{EvidenceStatus, Graded, Oddity, evidence_status, grade};
 use crate::linalg::Sparse;
@@ -146,19 +147,49 @@ impl Model {
     pub(crate) fn log_odds(&self, prepared: &Prepared, row: usize) -> (f64, f64) {
         let [linear, boosted, base] = self.blend();
         let entries: Vec<(usize, f64)> = prepared.rows.entries(row).collect();
-        let mut z = linear * prepared.rows.dot(row, &self.weights) + base * logit(self.base_rate());
-        let mut error = linear * self.covariance.quadratic(&entries).max(0.0).sqrt();
+        let rate = logit(self.base_rate());
+        let mut parts = Parts {
+            weights: [linear, boosted],
+            linear: (
+                prepared.rows.dot(row, &self.weights),
+                self.covariance.quadratic(&entries).max(0.0).sqrt(),
+            ),
+            boosted: (0.0, 0.0),
+            base: rate,
+        };
         if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
             let answers = ensemble.answers(binned.row(row));
-            z += boosted * answers.iter().sum::<f64>() / answers.len().max(1) as f64;
-            error += boosted * ensemble.error(&answers);
+            let mean = answers.iter().sum::<f64>() / answers.len().max(1) as f64;
+            parts.boosted = (mean, ensemble.error(&answers));
         }
-        let unknown = prepared.unknown_variance[row] * (linear + boosted).powi(2);
-        (z, (error * error + unknown).sqrt())
+        let z = if self.serves_base_rate {
+            rate
+        } else {
+            linear * parts.linear.0 + base * rate + boosted * parts.boosted.0
+        };
+        let unknown = prepared.unknown_variance[row];
+        let variance = match &self.caution {
+            Some(caution) => caution.error(&parts).powi(2) + caution.left(&entries) + unknown,
+            None => {
+                let error = linear * parts.linear.1 + boosted * parts.boosted.1;
+                error * error + unknown * (linear + boosted).powi(2)
+            }
+        };
+        (z, variance.sqrt())
     }
 
     /// Probability and the ends of its 95 % interval.
-    pub(crate) fn interval(&self, z: f64, error: f64) -> [f64; 3] {
+    pub(crate) fn answer(&self, prepared: &Prepared, row: usize) -> [f64; 3] {
+        if self.serves_base_rate && self.caution.is_none() {
+            let rate = wilson(self.wins, self.rows);
+            return [rate.value, rate.low, rate.high];
+        }
+        let (z, error) = self.log_odds(prepared, row);
+        self.interval(z, error)
+    }
+
+    /// Probability and the ends of its 95 % interval, from log-odds before calibration and their standard error.
+    fn interval(&self, z: f64, error: f64) -> [f64; 3] {
         [z, z - Z95 * error, z + Z95 * error].map(|z| sigmoid(self.calibration.log_odds(z)))
     }
 
@@ -185,16 +216,13 @@ impl Model {
     ) -> Prediction {
         let issues = bound.issues(&self.encoder, row);
         let parts = self.parts(prepared, sources, row);
-        let rate = wilson(self.wins, self.rows);
-        let (mut ends, mut base_log_odds) = ([rate.value, rate.low, rate.high], logit(rate.value));
-        let (mut parts, mut log_odds) = (parts, base_log_odds);
+        let [probability, low, high] = self.answer(prepared, row);
+        let (mut parts, mut log_odds) = (parts, logit(self.base_rate()));
+        let mut base_log_odds = log_odds;
         if !self.serves_base_rate {
-            let (z, error) = self.log_odds(prepared, row);
-            ends = self.interval(z, error);
-            log_odds = self.calibration.log_odds(z);
+            log_odds = self.calibration.log_odds(self.log_odds(prepared, row).0);
             (base_log_odds, parts) = self.calibration.contributions(base, &parts);
         }
-        let [probability, low, high] = ends;
         let per_log_odds = points_per_log_odds(base_log_odds, log_odds);
         let used = (0..parts.len()).filter(|&c| self.encoder.schema[c].used);
         let contribution = |c: usize| Contribution {

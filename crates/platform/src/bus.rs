@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     config::Config,
     error::{Error, Result},
+    patience::waiting_for,
 };
 
 /// Longest wait for an acknowledgement of JetStream.
@@ -120,10 +121,9 @@ impl Bus {
     /// # Errors
     /// Where the address or credentials are refused.
     pub async fn connect(config: &Config, name: &str) -> Result<Self> {
-        let address: ServerAddr =
-            config.nats_url.expose().parse().map_err(|error| {
-                Error::Bus(format!("the address of NATS is malformed: {error}"))
-            })?;
+        let address: ServerAddr = config.nats_url.expose().parse().map_err(|error| {
+            Error::Setting(format!("the address of NATS is malformed: {error}"))
+        })?;
         // The client takes credentials out of an address only where told to.
         let options = match (address.username(), address.password()) {
             (Some(user), password) => ConnectOptions::with_user_and_password(
@@ -152,7 +152,9 @@ impl Bus {
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
         // Only a connected client knows the server's limits.
-        client.flush().await.map_err(bus_error)?;
+        waiting_for("NATS", client.flush())
+            .await
+            .map_err(bus_error)?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(ACK_TIMEOUT);
         Ok(Self {

@@ -2,10 +2,11 @@
 //! Deliberately no file format: a variable each, a file for each secret.
 
 mod accounts;
+mod keys;
 mod uploads;
 
 use std::{
-    env, fmt, fs, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration,
+    env, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
+    keys::{Keys, Kms, key_of},
     uploads::{ClamdAddress, UploadLimits},
 };
 
@@ -22,7 +24,8 @@ pub const ACK_WAIT: Duration = Duration::from_secs(30);
 /// What every service is told at its start.
 #[derive(Clone)]
 pub struct Config {
-    /// Where Postgres is, with the service's own login role. Variable `VALUTAI_POSTGRES_URL`.
+    /// Where Postgres is, with the service's own login role; empty where the service has no database. Variable
+    /// `VALUTAI_POSTGRES_URL`.
     pub postgres_url: Secret,
     /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
     pub nats_url: Secret,
@@ -31,8 +34,13 @@ pub struct Config {
     pub subject_prefix: String,
     /// Folder of encrypted blobs, shared by all services. Variable `VALUTAI_BLOB_DIR`.
     pub blob_dir: PathBuf,
-    /// Key-encryption key, 32 bytes. Variable `VALUTAI_KEK_FILE` names a file with it in base64.
-    pub kek: Key,
+    /// Key-encryption keys, 32 bytes each, the one that seals first. Variable `VALUTAI_KEK_FILE` names a file
+    /// with one a line in base64; without it `VALUTAI_KEK` has them itself. A line may be wrapped by the
+    /// command of `VALUTAI_KMS_COMMAND`.
+    pub kek: Keys,
+    /// Keys of the audit trail, which auth alone needs. Variables `VALUTAI_AUDIT_KEY_FILE` or
+    /// `VALUTAI_AUDIT_KEY`, in the same form.
+    pub audit_key: Option<Keys>,
     /// Address the gateway listens on. Variable `VALUTAI_LISTEN`, default `127.0.0.1:50051`.
     pub listen: SocketAddr,
     /// Address of the gRPC health service; none where unset. Variable `VALUTAI_HEALTH_LISTEN`.
@@ -167,9 +175,12 @@ pub enum ConfigError {
     },
     /// The key is malformed.
     #[error(
-        "the key-encryption key has to be 32 bytes in base64: make one with `openssl rand -base64 32`"
+        "a key has to be 32 bytes in base64, one a line: make one with `openssl rand -base64 32`"
     )]
     Key,
+    /// The command of the key management service failed.
+    #[error("VALUTAI_KMS_COMMAND: {0}")]
+    Kms(String),
     /// The key file cannot be read.
     #[error("the key file {path} cannot be read: {source}")]
     KeyFile {
@@ -186,17 +197,21 @@ impl Config {
     /// # Errors
     /// Names the first variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let key_file = PathBuf::from(required("VALUTAI_KEK_FILE")?);
-        let key = fs::read_to_string(&key_file).map_err(|source| ConfigError::KeyFile {
-            path: key_file,
-            source,
-        })?;
         Ok(Self {
-            postgres_url: Secret::new(required("VALUTAI_POSTGRES_URL")?),
+            postgres_url: Secret::new(var("VALUTAI_POSTGRES_URL").unwrap_or_default()),
             nats_url: Secret::new(required("VALUTAI_NATS_URL")?),
             subject_prefix: var("VALUTAI_SUBJECT_PREFIX").unwrap_or_else(|| "valutai".to_owned()),
             blob_dir: required("VALUTAI_BLOB_DIR")?.into(),
-            kek: Key::from_base64(&key)?,
+            kek: match Keys::in_env("VALUTAI_KEK")? {
+                Some(keys) => keys,
+                None => Keys::from_file(required("VALUTAI_KEK_FILE")?, Kms::from_env())?,
+            },
+            audit_key: match Keys::in_env("VALUTAI_AUDIT_KEY")? {
+                Some(keys) => Some(keys),
+                None => var("VALUTAI_AUDIT_KEY_FILE")
+                    .map(|path| Keys::from_file(path, Kms::from_env()))
+                    .transpose()?,
+            },
             listen: parsed("VALUTAI_LISTEN", "an address such as 0.0.0.0:50051")?
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50051))),
             health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
@@ -285,7 +300,8 @@ mod tests {
         let page = include_str!("../../../deploy/README.md");
         let code = concat!(
             include_str!("config.rs"),
-            include_str!("config/accounts.rs")
+            include_str!("config/accounts.rs"),
+            include_str!("config/keys.rs")
         );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))

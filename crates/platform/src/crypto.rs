@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    config::Key,
+    config::{Key, Keys},
     error::{Error, Result},
 };
 
@@ -70,6 +70,41 @@ pub fn open(key: &Key, context: &str, sealed: &[u8], what: &'static str) -> Resu
         .map_err(|_| Error::Decryption(what))
 }
 
+/// The id of the key that [`seal`] used; empty where the bytes are not from there.
+#[must_use]
+pub fn sealed_by(sealed: &[u8]) -> &[u8] {
+    sealed.get(1..=KEY_ID_LEN).unwrap_or_default()
+}
+
+/// Opens what was sealed by any of several keys.
+///
+/// # Errors
+/// `Decryption` naming `what` where none of them did it, or context or content do not fit.
+pub fn open_by(keys: &Keys, context: &str, sealed: &[u8], what: &'static str) -> Result<Vec<u8>> {
+    let key = keys
+        .find(sealed_by(sealed))
+        .ok_or(Error::Decryption(what))?;
+    open(&key, context, sealed, what)
+}
+
+/// Seals once more, by the key that seals now; `None` where that is so already.
+///
+/// # Errors
+/// `Decryption` naming `what` where it cannot be opened.
+pub fn reseal(
+    keys: &Keys,
+    context: &str,
+    sealed: &[u8],
+    what: &'static str,
+) -> Result<Option<Vec<u8>>> {
+    let current = keys.current();
+    if sealed_by(sealed) == key_id(&current) {
+        return Ok(None);
+    }
+    let plain = zeroize::Zeroizing::new(open_by(keys, context, sealed, what)?);
+    Ok(Some(seal(&current, context, &plain)))
+}
+
 /// Makes a data key for a tenant and wraps it by the key-encryption key.
 #[must_use]
 pub fn new_wrapped_key(kek: &Key, tenant: Uuid) -> Vec<u8> {
@@ -80,8 +115,9 @@ pub fn new_wrapped_key(kek: &Key, tenant: Uuid) -> Vec<u8> {
 ///
 /// # Errors
 /// `Decryption` where it was wrapped by another key or for another tenant.
-pub fn unwrap_key(kek: &Key, tenant: Uuid, wrapped: &[u8]) -> Result<Key> {
-    let bytes = zeroize::Zeroizing::new(open(kek, &wrap_context(tenant), wrapped, "a data key")?);
+pub fn unwrap_key(kek: &Keys, tenant: Uuid, wrapped: &[u8]) -> Result<Key> {
+    let context = wrap_context(tenant);
+    let bytes = zeroize::Zeroizing::new(open_by(kek, &context, wrapped, "a data key")?);
     let bytes: [u8; 32] = bytes
         .as_slice()
         .try_into()
@@ -105,7 +141,9 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn wrap_context(tenant: Uuid) -> String {
+/// What a tenant's data key is sealed for.
+#[must_use]
+pub fn wrap_context(tenant: Uuid) -> String {
     format!("{tenant}|tenant_key")
 }
 
@@ -136,6 +174,7 @@ mod tests {
         let kek = Key::generate();
         let (tenant, other) = (Uuid::now_v7(), Uuid::now_v7());
         let wrapped = new_wrapped_key(&kek, tenant);
+        let kek = Keys::from(kek);
         assert!(unwrap_key(&kek, tenant, &wrapped).is_ok());
         assert!(unwrap_key(&kek, other, &wrapped).is_err());
     }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use prost::{Message, Name};
-use proto::{auth::OperationRecorded, rpc::Context};
+use proto::rpc::Context;
 use sqlx::{
     Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use crate::{
     Clock,
+    audit::{self, Operation},
     bus::Subjects,
-    config::Config,
+    config::{Config, ConfigError},
     error::{Error, Result},
     outbox, telemetry,
 };
@@ -36,7 +37,11 @@ pub struct Database {
 /// # Errors
 /// Where the URL is malformed.
 pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnectOptions> {
-    let options: PgConnectOptions = config.postgres_url.expose().parse()?;
+    let url = config.postgres_url.expose();
+    if url.is_empty() {
+        return Err(ConfigError::Missing("VALUTAI_POSTGRES_URL").into());
+    }
+    let options: PgConnectOptions = url.parse()?;
     Ok(options
         .application_name(&format!("valutai-{schema}"))
         // The rollback at each return to the pool would warn that there was nothing to roll back.
@@ -129,6 +134,7 @@ impl Database {
             tenant,
             database: self.clone(),
             wrote_events: false,
+            recorded: false,
             _span: span,
         })
     }
@@ -199,6 +205,8 @@ pub struct TenantTx {
     tenant: Uuid,
     database: Database,
     wrote_events: bool,
+    /// Whether the audit trail is told of it.
+    recorded: bool,
     /// Lasts as long as the transaction, in the trace of whoever opened it.
     _span: tracing::Span,
 }
@@ -253,18 +261,19 @@ impl TenantTx {
     /// # Errors
     /// Where Postgres says no.
     pub async fn audit(&mut self, context: &Context, action: &str, entity_id: Uuid) -> Result<()> {
-        let entry = OperationRecorded {
-            occurred_at: Some(crate::wire::timestamp(self.database.clock.now())),
-            user_id: context
-                .caller
-                .as_ref()
-                .map(|caller| caller.user_id.to_string())
-                .unwrap_or_default(),
-            action: action.to_owned(),
-            entity_id: entity_id.to_string(),
-            request_id: context.request_id.clone(),
-        };
-        self.publish(&entry).await
+        self.record(context, Operation::done(action, entity_id))
+            .await
+    }
+
+    /// Records an operation in the audit trail, with its outcome and what it changed.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn record(&mut self, context: &Context, operation: Operation) -> Result<()> {
+        let entry = operation.entry(context, self.database.clock.now());
+        self.publish(&entry).await?;
+        self.recorded = true;
+        Ok(())
     }
 
     /// Notes that a consumer handles an event; false where it has done so before.
@@ -302,6 +311,9 @@ impl TenantTx {
         self.tx.commit().await?;
         if self.wrote_events {
             self.database.committed.notify_one();
+        }
+        if self.recorded {
+            audit::was_recorded();
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    config::Key,
+    config::{Key, Keys},
     crypto,
     error::{Error, Result},
 };
@@ -24,7 +24,7 @@ pub trait KeySource: Send + Sync + 'static {
 /// Gives out data keys.
 #[derive(Clone)]
 pub struct KeyRing {
-    kek: Key,
+    kek: Keys,
     source: Arc<dyn KeySource>,
     held: Arc<Mutex<HashMap<Uuid, Key>>>,
 }
@@ -37,9 +37,9 @@ impl std::fmt::Debug for KeyRing {
 
 impl KeyRing {
     /// A ring over a source.
-    pub fn new(kek: Key, source: Arc<dyn KeySource>) -> Self {
+    pub fn new(kek: impl Into<Keys>, source: Arc<dyn KeySource>) -> Self {
         Self {
-            kek,
+            kek: kek.into(),
             source,
             held: Arc::default(),
         }

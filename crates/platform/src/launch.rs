@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::{
     Clock, Config,
-    config::{Accounts, ClamdAddress, Key, Networks, Secret, UploadLimits},
+    config::{Accounts, ClamdAddress, Keys, Networks, Secret, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -32,8 +32,10 @@ pub struct Launch {
     pub subject_prefix: String,
     /// Folder of encrypted blobs.
     pub blob_dir: PathBuf,
-    /// Key-encryption key.
-    pub kek: Key,
+    /// Key-encryption keys.
+    pub kek: Keys,
+    /// Keys of the audit trail.
+    pub audit_key: Keys,
     /// Address of the gateway.
     pub listen: SocketAddr,
     /// Connections of each service to Postgres.
@@ -116,6 +118,7 @@ impl Launch {
             subject_prefix: self.subject_prefix.clone(),
             blob_dir: self.blob_dir.clone(),
             kek: self.kek.clone(),
+            audit_key: Some(self.audit_key.clone()),
             listen: self.listen,
             health_listen: None,
             stream_replicas: 1,

@@ -6,6 +6,7 @@
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
+pub mod audit;
 pub mod blobs;
 pub mod bus;
 pub mod clamd;

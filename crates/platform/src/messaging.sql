@@ -31,6 +31,8 @@ BEGIN
     IF tenant IS NULL THEN
         RAISE EXCEPTION 'no tenant is set';
     END IF;
+    -- Lets tables that are only appended to go with their tenant.
+    PERFORM set_config('app.erasing', tenant::text, true);
     SELECT coalesce(array_agg(c.relname::text), '{}') INTO waiting
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace

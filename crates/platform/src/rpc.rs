@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
+    Database, audit,
     bus::{Bus, bus_error},
     error::Result,
     shutdown::Shutdown,
@@ -112,6 +113,7 @@ impl Transport for NatsTransport {
 pub(crate) async fn serve(
     bus: Bus,
     service: Arc<dyn Dispatch>,
+    database: Option<Database>,
     shutdown: Shutdown,
 ) -> Result<impl Future<Output = ()>> {
     let domain = domain_of(service.service()).to_owned();
@@ -133,10 +135,10 @@ pub(crate) async fn serve(
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 break;
             };
-            let (service, bus) = (Arc::clone(&service), bus.clone());
+            let (service, bus, database) = (Arc::clone(&service), bus.clone(), database.clone());
             // A task of its own, which a client that goes away does not cancel.
             running.spawn(async move {
-                answer(&bus, service.as_ref(), call).await;
+                answer(&bus, service.as_ref(), database.as_ref(), call).await;
                 drop(permit);
             });
         }
@@ -144,14 +146,19 @@ pub(crate) async fn serve(
             tracing::warn!(%error, "the calls could not be unsubscribed");
         }
         while let Some(call) = calls.next().await {
-            answer(&bus, service.as_ref(), call).await;
+            answer(&bus, service.as_ref(), database.as_ref(), call).await;
         }
         running.close();
         running.wait().await;
     })
 }
 
-async fn answer(bus: &Bus, service: &dyn Dispatch, call: async_nats::Message) {
+async fn answer(
+    bus: &Bus,
+    service: &dyn Dispatch,
+    database: Option<&Database>,
+    call: async_nats::Message,
+) {
     let Some(reply_to) = call.reply.clone() else {
         tracing::warn!(subject = %call.subject, "a call without a reply subject was dropped");
         return;
@@ -166,7 +173,7 @@ async fn answer(bus: &Bus, service: &dyn Dispatch, call: async_nats::Message) {
     let context = read_context(&headers);
     let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %context.request_id);
     telemetry::continue_trace(&span, text(&headers, TRACEPARENT));
-    let outcome = dispatch(service, &method, context, call.payload)
+    let outcome = dispatch(service, database, &method, context, call.payload)
         .instrument(span)
         .await;
     let limit = bus.client().server_info().max_payload.saturating_sub(4096);
@@ -193,6 +200,7 @@ async fn answer(bus: &Bus, service: &dyn Dispatch, call: async_nats::Message) {
 
 async fn dispatch(
     service: &dyn Dispatch,
+    database: Option<&Database>,
     method: &str,
     context: Context,
     request: Bytes,
@@ -203,8 +211,14 @@ async fn dispatch(
         return Err(Status::deadline_exceeded("the deadline has passed"));
     }
     // The gateway has judged the caller already; the service does not rely on it.
-    known.authorize(context.caller.as_ref())?;
-    service.dispatch(method, context, request).await
+    let judged = |context: Context, request: Bytes| async move {
+        known.authorize(context.caller.as_ref())?;
+        service.dispatch(method, context, request).await
+    };
+    match database {
+        Some(database) => audit::observe(database, known, context, request, judged).await,
+        None => judged(context, request).await,
+    }
 }
 
 fn find_method(service: &str, method: &str) -> Option<&'static Method> {

@@ -17,10 +17,11 @@ use crate::{
     consumer::Consumer,
     erase,
     error::{Result, chain},
-    health,
+    health::Health,
     keys::{KeyRing, RemoteKeys},
     migrate::Schema,
     outbox::Relay,
+    patience::until_there,
     rpc::{self, NatsTransport},
     shutdown::{self, Shutdown},
     telemetry,
@@ -151,26 +152,34 @@ pub struct Running {
     kit: Kit,
     work: TaskTracker,
     relay: Option<(Shutdown, tokio::task::JoinHandle<()>)>,
+    health: Option<Health>,
     /// The address it listens on; `None` where it only speaks NATS.
     pub address: Option<SocketAddr>,
 }
 
-/// Starts a service; it is ready when this answers.
+/// Starts a service; it is ready when this answers, which takes as long as Postgres and NATS are away.
 ///
 /// # Errors
-/// Where Postgres or NATS refuse, or the walls do not hold.
+/// Where Postgres refuses, or the walls do not hold.
 pub async fn start(
     service: &Service,
     config: Config,
     clock: Clock,
     shutdown: Shutdown,
 ) -> Result<Running> {
+    let health = match config.health_listen {
+        Some(address) => Some(Health::serve(address).await?),
+        None => None,
+    };
     let bus = Bus::connect(&config, service.name).await?;
     let transport = NatsTransport::new(bus.clone());
     let remote = RemoteKeys(proto::auth::auth_nats::Client(transport.clone()));
     let keys = KeyRing::new(config.kek.clone(), Arc::new(remote));
     let database = match service.migrations {
-        Some(_) => Some(Database::connect(&config, service.name, clock.clone()).await?),
+        Some(_) => {
+            let connect = || Database::connect(&config, service.name, clock.clone());
+            Some(until_there("Postgres", connect).await?)
+        }
         None => None,
     };
     let kit = Kit {
@@ -183,7 +192,7 @@ pub async fn start(
         transport,
         shutdown,
     };
-    bootstrap_streams(&kit, service).await?;
+    until_there("JetStream", || bootstrap_streams(&kit, service)).await?;
     let wiring = (service.wire)(kit.clone()).await?;
     let work = TaskTracker::new();
     let relay = start_relay(&kit);
@@ -197,18 +206,20 @@ pub async fn start(
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
     }
     if let Some(dispatch) = wiring.rpc {
-        let serving = rpc::serve(kit.bus.clone(), dispatch, kit.shutdown.clone()).await?;
+        let serving = rpc::serve(
+            kit.bus.clone(),
+            dispatch,
+            kit.database.clone(),
+            kit.shutdown.clone(),
+        )
+        .await?;
         work.spawn(serving);
     }
     for (_, task) in wiring.tasks {
         work.spawn(task);
     }
-    if let Some(address) = kit.config.health_listen {
-        let (reporter, serving) = health::serve(address, kit.shutdown.clone()).await?;
-        work.spawn(serving);
-        reporter
-            .set_service_status("", tonic_health::ServingStatus::Serving)
-            .await;
+    if let Some(health) = &health {
+        health.set_ready(true).await;
     }
     work.close();
     tracing::info!(service = service.name, "ready");
@@ -217,6 +228,7 @@ pub async fn start(
         kit,
         work,
         relay,
+        health,
         address: wiring.address,
     })
 }
@@ -243,6 +255,9 @@ impl Running {
     /// work, the last events, the connection to NATS, the one to Postgres.
     pub async fn finish(self) {
         self.kit.shutdown.cancelled().await;
+        if let Some(health) = &self.health {
+            health.set_ready(false).await;
+        }
         if timeout(WORK_GRACE, self.work.wait()).await.is_err() {
             tracing::warn!(service = self.name, "work was cut off after {WORK_GRACE:?}");
         }
@@ -265,6 +280,9 @@ impl Running {
             && timeout(PHASE_GRACE, database.close()).await.is_err()
         {
             tracing::warn!(service = self.name, "Postgres connections were cut off");
+        }
+        if let Some(health) = self.health {
+            health.stop();
         }
         tracing::info!(service = self.name, "stopped");
     }
@@ -312,7 +330,23 @@ pub async fn run(service: Service) -> Result<()> {
         what: "signals cannot be handled".to_owned(),
         source,
     })?;
-    let running = start(&service, Config::from_env()?, Clock::system(), shutdown).await?;
-    running.finish().await;
+    run_until(&service, Config::from_env()?, Clock::system(), shutdown).await
+}
+
+/// Runs one service until it is told to stop, also while it still waits for what it needs.
+///
+/// # Errors
+/// Where the service cannot start.
+pub async fn run_until(
+    service: &Service,
+    config: Config,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<()> {
+    tokio::select! {
+        started = start(service, config, clock, shutdown.clone()) => started?.finish().await,
+        // Nothing runs yet that would have to be finished.
+        () = shutdown.cancelled() => tracing::info!(service = service.name, "stopped before it was ready"),
+    }
     Ok(())
 }

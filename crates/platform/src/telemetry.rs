@@ -108,6 +108,13 @@ pub fn traceparent() -> Option<String> {
     carrier.0.remove("traceparent")
 }
 
+/// The id of the current trace; `None` where nothing is traced.
+#[must_use]
+pub fn trace_id() -> Option<String> {
+    let header = traceparent()?;
+    header.split('-').nth(1).map(str::to_owned)
+}
+
 /// Makes a span a child of the trace in a `traceparent` header.
 pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     let Some(value) = traceparent else { return };

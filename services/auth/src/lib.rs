@@ -14,6 +14,7 @@ mod rpc;
 mod store;
 
 pub use error::Error;
+pub use store::count_sealed;
 
 use std::sync::Arc;
 
@@ -31,10 +32,13 @@ pub const SERVICE: Service = Service {
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let bells = Arc::new(commands::Bells::default());
     let commands = commands::Commands::new(&kit, Arc::clone(&bells)).map_err(refused)?;
+    jobs::ensure_partitions(&kit).await.map_err(refused)?;
     let ending = jobs::end_organizations(commands.clone(), Arc::clone(&bells), kit.clone());
     let mut wiring = Wiring::new()
-        .consume(events::consumer(&kit))
-        .task("endings", ending);
+        .consume(events::consumer(&kit, &commands))
+        .task("endings", ending)
+        .task("rewrapping", jobs::rewrap(commands.clone(), kit.clone()))
+        .task("partitions", jobs::keep_partitions(kit.clone()));
     match jobs::Post::new(&kit, commands.clone()).map_err(refused)? {
         Some(post) => wiring = wiring.task("mail", jobs::send_mail(post, bells, kit.clone())),
         None => {

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use platform::{Kit, telemetry};
 use proto::{
     access::{METHODS, Method, Right},
+    auth::{RecordRefusalRequest, auth_nats::Client},
     raw::RawCodec,
     rpc::Context,
 };
@@ -22,8 +23,9 @@ use crate::{
     callers::Callers,
     forward::Forward,
     streams::{
-        export_model::ExportModel, predict_many::PredictMany, preview_dataset::PreviewDataset,
-        upload_dataset::UploadDataset, watch_predictions::WatchPredictions,
+        export_audit::ExportAudit, export_model::ExportModel, predict_many::PredictMany,
+        preview_dataset::PreviewDataset, upload_dataset::UploadDataset,
+        watch_predictions::WatchPredictions,
     },
 };
 
@@ -45,8 +47,27 @@ impl Gateway {
         metadata: &MetadataMap,
     ) -> Result<Context, Status> {
         let context = self.callers.context(metadata).await?;
-        method.authorize(context.caller.as_ref())?;
+        if let Err(refusal) = method.authorize(context.caller.as_ref()) {
+            self.record_refusal(method, context);
+            return Err(refusal);
+        }
         Ok(context)
+    }
+
+    /// Has a refused caller noted in the audit trail of the organisation; nobody waits for it.
+    fn record_refusal(&self, method: &'static Method, context: Context) {
+        if context.caller.is_none() {
+            return;
+        }
+        let auth = Client(self.kit.transport.clone());
+        tokio::spawn(async move {
+            let request = RecordRefusalRequest {
+                path: method.path(),
+            };
+            if let Err(status) = auth.record_refusal(&context, request).await {
+                tracing::error!(method = %method.path(), code = ?status.code(), "a refusal is missing in the audit trail");
+            }
+        });
     }
 }
 
@@ -116,6 +137,11 @@ async fn serve(
                 .streaming(PredictMany { gateway, method }, request)
                 .await
         }
+        "ExportAuditTrail" => {
+            limited(ProstCodec::default())
+                .server_streaming(ExportAudit { gateway, method }, request)
+                .await
+        }
         "ExportModel" => {
             limited(ProstCodec::default())
                 .server_streaming(ExportModel { gateway, method }, request)
@@ -150,6 +176,7 @@ mod tests {
         assert_eq!(
             streams,
             [
+                "ExportAuditTrail",
                 "PreviewDataset",
                 "UploadDataset",
                 "ExportModel",

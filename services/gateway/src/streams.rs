@@ -1,6 +1,7 @@
 //! The streaming methods of the contract, one file each. Deliberately few: what fits one message is
 //! forwarded blindly. `receive` is what those share that take a file.
 
+pub mod export_audit;
 pub mod export_model;
 pub mod predict_many;
 pub mod preview_dataset;

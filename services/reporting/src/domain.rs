@@ -1,13 +1,16 @@
 //! What a report is: the facts it starts from, its content, and how one becomes the other.
 //!
-//! [`build`] is a pure function of [`ModelFacts`] and the time that is passed in; [`crate::page`] draws its result.
+//! [`build`] and [`win_loss::analyse`] are pure functions of facts and the time that is passed in; [`crate::page`] draws
+//! their results.
 //! Deliberately not here: where facts come from, where reports are kept, and who may read them.
 
 mod build;
 mod content;
+pub mod deals;
 mod insights;
 mod stats;
 pub(crate) mod text;
+pub mod win_loss;
 
 use proto::ingestion::WinRatePeriod;
 use proto::training::Model;

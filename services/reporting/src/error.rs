@@ -15,6 +15,18 @@ pub enum Error {
     /// The model's training has ended but its event is late.
     #[error("the figures of model {0} are still on their way: try again in a moment")]
     ModelLate(Uuid),
+    /// The dataset is still being imported, or failed.
+    #[error("the dataset {0} is not ready: wait until its import has ended well")]
+    DatasetNotReady(Uuid),
+    /// The dataset has no decided quotes.
+    #[error("the dataset {0} has no decided quotes to analyse: import some")]
+    NoQuotes(Uuid),
+    /// The import has ended but its event is late.
+    #[error("the quotes of dataset {0} are still on their way: try again in a moment")]
+    DatasetLate(Uuid),
+    /// A part of ours ended in an unexpected way.
+    #[error("a part of the work broke off: {0}")]
+    Broken(String),
     /// The page could not be drawn.
     #[error("the report's page could not be drawn")]
     Page(#[from] crate::page::PageError),
@@ -39,9 +51,11 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::NoReport(_) => Code::NotFound,
-            Self::ModelNotReady(_) => Code::FailedPrecondition,
-            Self::ModelLate(_) => Code::Unavailable,
-            Self::Page(_) | Self::Json(_) | Self::Stored(_) => Code::Internal,
+            Self::ModelNotReady(_) | Self::DatasetNotReady(_) | Self::NoQuotes(_) => {
+                Code::FailedPrecondition
+            }
+            Self::ModelLate(_) | Self::DatasetLate(_) => Code::Unavailable,
+            Self::Page(_) | Self::Json(_) | Self::Stored(_) | Self::Broken(_) => Code::Internal,
             Self::Platform(error) => error.code(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod chart;
 mod views;
+pub mod win_loss;
 
 use askama::Template;
 
@@ -53,9 +54,8 @@ impl Page<'_> {
         views::tone(insight.tone)
     }
 
-    /// A sentence whose percent signs stay with their numbers.
     fn sentence(&self, insight: &Insight) -> String {
-        insight.text.replace(" %", "\u{a0}%")
+        views::sentence(insight)
     }
 }
 
@@ -82,7 +82,7 @@ pub fn render(content: &ReportContent) -> Result<String, PageError> {
         driver_rows: views::drivers(content),
         months_wide: chart::months::chart(&content.win_rates, true)?,
         months_narrow: chart::months::chart(&content.win_rates, false)?,
-        month_rows: views::months(content),
+        month_rows: views::months(&content.win_rates),
     };
     Ok(page.render()?)
 }

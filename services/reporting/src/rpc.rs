@@ -10,7 +10,10 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::{commands::Commands, store::ReportRow};
+use crate::{
+    commands::Commands,
+    store::{ReportRow, WIN_LOSS},
+};
 
 /// Answers the service's calls.
 #[derive(Debug)]
@@ -31,8 +34,16 @@ impl ReportingService for Rpc {
         context: Context,
         request: pb::GenerateReportRequest,
     ) -> Result<pb::GenerateReportResponse, Status> {
-        let model_id = parse_id("model_id", &request.model_id)?;
-        let report = self.commands.generate_report(&context, model_id).await?;
+        let report = match request.kind() {
+            pb::ReportKind::WinLoss => {
+                let dataset_id = parse_id("dataset_id", &request.dataset_id)?;
+                self.commands.analyse_dataset(&context, dataset_id).await?
+            }
+            pb::ReportKind::Unspecified | pb::ReportKind::Model => {
+                let model_id = parse_id("model_id", &request.model_id)?;
+                self.commands.generate_report(&context, model_id).await?
+            }
+        };
         Ok(pb::GenerateReportResponse {
             id: report.id.to_string(),
             report: Some(report_message(report, true)),
@@ -60,12 +71,17 @@ impl ReportingService for Rpc {
         context: Context,
         request: pb::ListReportsRequest,
     ) -> Result<pb::ListReportsResponse, Status> {
-        let model_id = match request.model_id.as_str() {
-            "" => None,
-            id => Some(parse_id("model_id", id)?),
+        let named = |what, id: &str| match id {
+            "" => Ok(None),
+            id => parse_id(what, id).map(Some),
         };
+        let model_id = named("model_id", &request.model_id)?;
+        let dataset_id = named("dataset_id", &request.dataset_id)?;
         let page = Page::parse(request.page_size, &request.page_token)?;
-        let reports = self.commands.list_reports(&context, model_id, page).await?;
+        let reports = self
+            .commands
+            .list_reports(&context, model_id, dataset_id, page)
+            .await?;
         let ids: Vec<_> = reports.iter().map(|report| report.id).collect();
         Ok(pb::ListReportsResponse {
             reports: reports
@@ -78,9 +94,16 @@ impl ReportingService for Rpc {
 }
 
 fn report_message(report: ReportRow, with_content: bool) -> pb::Report {
+    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let kind = match report.kind.as_str() {
+        WIN_LOSS => pb::ReportKind::WinLoss,
+        _ => pb::ReportKind::Model,
+    };
     pb::Report {
         id: report.id.to_string(),
-        model_id: report.model_id.to_string(),
+        kind: kind.into(),
+        dataset_id: id(report.dataset_id),
+        model_id: id(report.model_id),
         title: report.title,
         insights: if with_content {
             report.insights.0

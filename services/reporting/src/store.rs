@@ -9,6 +9,11 @@ use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;
 
+/// The kind of reports about a model.
+pub const MODEL: &str = "model";
+/// The kind of win/loss analyses.
+pub const WIN_LOSS: &str = "win_loss";
+
 /// What is known of a model.
 #[derive(Debug, sqlx::FromRow)]
 pub struct ModelRow {
@@ -23,7 +28,10 @@ pub struct ModelRow {
 #[derive(Debug, sqlx::FromRow)]
 pub struct ReportRow {
     pub id: Uuid,
-    pub model_id: Uuid,
+    /// [`MODEL`] or [`WIN_LOSS`].
+    pub kind: String,
+    pub model_id: Option<Uuid>,
+    pub dataset_id: Option<Uuid>,
     pub title: String,
     pub insights: sqlx::types::Json<Vec<String>>,
     pub content: serde_json::Value,
@@ -119,8 +127,8 @@ pub async fn insert_report(tx: &mut TenantTx, report: &ReportRow) -> Result<()> 
     let tenant = tx.tenant();
     sqlx::query(
         "INSERT INTO report (tenant_id, id, model_id, title, insights, content, page_key,
-            page_size_bytes, page_sha256, created_at, created_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            page_size_bytes, page_sha256, created_at, created_by, kind, dataset_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(tenant)
     .bind(report.id)
@@ -133,6 +141,8 @@ pub async fn insert_report(tx: &mut TenantTx, report: &ReportRow) -> Result<()> 
     .bind(&report.page_sha256)
     .bind(report.created_at)
     .bind(report.created_by)
+    .bind(&report.kind)
+    .bind(report.dataset_id)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -145,18 +155,31 @@ pub async fn find_report(tx: &mut TenantTx, id: Uuid) -> Result<Option<ReportRow
         .await?)
 }
 
-/// Reports, newest first; of one model where one is named.
+/// The event of a dataset.
+pub async fn find_dataset(tx: &mut TenantTx, id: Uuid) -> Result<Option<Vec<u8>>> {
+    Ok(
+        sqlx::query_scalar("SELECT content FROM dataset WHERE id = $1")
+            .bind(id)
+            .fetch_optional(tx.connection())
+            .await?,
+    )
+}
+
+/// Reports, newest first; of one model or dataset where one is named.
 pub async fn list_reports(
     tx: &mut TenantTx,
     model_id: Option<Uuid>,
+    dataset_id: Option<Uuid>,
     page: Page,
 ) -> Result<Vec<ReportRow>> {
     Ok(sqlx::query_as(
         "SELECT * FROM report WHERE id < $1 AND ($2::uuid IS NULL OR model_id = $2)
-         ORDER BY id DESC LIMIT $3",
+            AND ($3::uuid IS NULL OR dataset_id = $3)
+         ORDER BY id DESC LIMIT $4",
     )
     .bind(page.before)
     .bind(model_id)
+    .bind(dataset_id)
     .bind(page.size)
     .fetch_all(tx.connection())
     .await?)

@@ -75,7 +75,8 @@ impl System {
             nats_url: Secret::new(servers.nats_url()),
             subject_prefix: name,
             blob_dir: dir.join("blobs"),
-            kek: stack::kept_secret(&key_file(&dir))?,
+            kek: stack::kept_keys(&key_file(&dir))?,
+            audit_key: stack::kept_keys(&dir.join("audit-key"))?,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             postgres_connections: 8,
             ack_wait: ACK_WAIT,
@@ -230,6 +231,9 @@ fn key_file(dir: &Path) -> PathBuf {
     dir.join("key-encryption-key")
 }
 
+/// The setting of the allocator that the images have, so that memory is measured as a deployment takes it.
+const TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "1000000");
+
 /// `valutai serve ingestion`; killed when dropped.
 #[derive(Debug)]
 struct Process(Child);
@@ -246,6 +250,7 @@ impl Process {
             .env("VALUTAI_BLOB_DIR", &config.blob_dir)
             .env("VALUTAI_KEK_FILE", key_file(dir))
             .env("VALUTAI_LOG", LOG)
+            .env(TRIM.0, TRIM.1)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -271,4 +276,15 @@ impl Drop for Process {
 
 fn failed(error: platform::Error) -> Error {
     Error::Failed(platform::error::chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TRIM;
+
+    #[test]
+    fn memory_is_measured_as_in_the_images() {
+        let image = include_str!("../../../../deploy/Dockerfile");
+        assert!(image.contains(&format!("{}={}", TRIM.0, TRIM.1)));
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub mod annotate;
+pub mod audit;
 pub mod auth;
 pub mod connection;
 pub mod credentials;
@@ -40,9 +41,9 @@ pub enum ClientCommand {
     /// Look at your team, change it, and move between organisations
     #[command(subcommand)]
     Team(team::TeamCommand),
-    /// Read the record of everything that was done
+    /// Read, export and verify the record of everything that was done
     #[command(subcommand)]
-    Audit(team::AuditCommand),
+    Audit(audit::AuditCommand),
     /// Import quote histories and look at them
     #[command(subcommand)]
     Datasets(datasets::DatasetsCommand),
@@ -76,7 +77,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
     match command {
         ClientCommand::Auth(command) => auth::run(command, &global).await,
         ClientCommand::Team(command) => team::run(command, &global).await,
-        ClientCommand::Audit(command) => team::run_audit(command, &global).await,
+        ClientCommand::Audit(command) => audit::run(command, &global).await,
         ClientCommand::Datasets(command) => datasets::run(command, &global).await,
         ClientCommand::Quotes(command) => quotes::run(command, &global).await,
         ClientCommand::Models(command) => models::run(command, &global).await,

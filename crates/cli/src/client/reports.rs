@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use proto::reporting::{
     GenerateReportRequest, GenerateReportResponse, GetReportRequest, GetReportResponse,
-    ListReportsRequest, Report,
+    ListReportsRequest, Report, ReportKind,
 };
 
 use super::{Connection, connect, present, tell_next_page};
@@ -20,11 +20,15 @@ use crate::{
 /// Commands of `valutai reports`.
 #[derive(Debug, Subcommand)]
 pub enum ReportsCommand {
-    /// Generate a report about a model
+    /// Generate a report about a model, or a win/loss analysis of a dataset
+    #[command(group(ArgGroup::new("about").required(true).args(["model", "dataset"])))]
     Generate {
         /// Id of the model
         #[arg(long, value_name = "ID")]
-        model: String,
+        model: Option<String>,
+        /// Id of the dataset whose wins and losses are analysed
+        #[arg(long, value_name = "ID")]
+        dataset: Option<String>,
         /// Save the report as one self-contained HTML page
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
@@ -34,6 +38,9 @@ pub enum ReportsCommand {
         /// Only reports about this model
         #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
         model: String,
+        /// Only reports about this dataset
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        dataset: String,
         /// Which page.
         #[command(flatten)]
         page: PageArgs,
@@ -53,9 +60,32 @@ pub enum ReportsCommand {
 /// # Errors
 /// What the server refused it with.
 pub async fn generate(connection: &Connection, model_id: &str) -> Result<GenerateReportResponse> {
-    let request = connection.request(GenerateReportRequest {
+    let about = GenerateReportRequest {
         model_id: model_id.to_owned(),
-    });
+        kind: ReportKind::Model.into(),
+        ..GenerateReportRequest::default()
+    };
+    ask(connection, about).await
+}
+
+/// Analyses the wins and losses of a dataset.
+///
+/// # Errors
+/// What the server refused it with.
+pub async fn analyse(connection: &Connection, dataset_id: &str) -> Result<GenerateReportResponse> {
+    let about = GenerateReportRequest {
+        dataset_id: dataset_id.to_owned(),
+        kind: ReportKind::WinLoss.into(),
+        ..GenerateReportRequest::default()
+    };
+    ask(connection, about).await
+}
+
+async fn ask(
+    connection: &Connection,
+    about: GenerateReportRequest,
+) -> Result<GenerateReportResponse> {
+    let request = connection.request(about);
     Ok(connection
         .reporting()
         .generate_report(request)
@@ -103,8 +133,15 @@ pub fn save_page(reply: &GetReportResponse, path: &Path) -> Result<()> {
 pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
     let connection = connect(global).await?;
     match command {
-        ReportsCommand::Generate { model, html } => {
-            let reply = generate(&connection, &model).await?;
+        ReportsCommand::Generate {
+            model,
+            dataset,
+            html,
+        } => {
+            let reply = match dataset {
+                Some(dataset) => analyse(&connection, &dataset).await?,
+                None => generate(&connection, &model.unwrap_or_default()).await?,
+            };
             let report = present(reply.report.as_ref(), "report")?;
             output::reply(global.output, &reply, |out| show(out, report))?;
             match html {
@@ -112,9 +149,14 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
                 None => Ok(()),
             }
         }
-        ReportsCommand::List { model, page } => {
+        ReportsCommand::List {
+            model,
+            dataset,
+            page,
+        } => {
             let request = connection.request(ListReportsRequest {
                 model_id: model,
+                dataset_id: dataset,
                 page_size: page.page_size,
                 page_token: page.page_token,
             });
@@ -151,12 +193,16 @@ fn list(reports: &[Report]) -> Table {
 }
 
 fn show(out: &mut dyn std::io::Write, report: &Report) -> std::io::Result<()> {
+    let about = match report.kind() {
+        ReportKind::WinLoss => ("dataset", report.dataset_id.clone()),
+        ReportKind::Model | ReportKind::Unspecified => ("model", report.model_id.clone()),
+    };
     print_facts(
         out,
         &[
             ("report", report.id.clone()),
             ("title", report.title.clone()),
-            ("model", report.model_id.clone()),
+            about,
             ("generated", moment(report.created_at.as_ref())),
         ],
     )?;

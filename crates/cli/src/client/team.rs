@@ -1,5 +1,5 @@
-//! `valutai team` and `valutai audit`: members, and the record of what they did. Deliberately no
-//! check of the chain of that record: the server does that.
+//! `valutai team`: members and organisations. Deliberately no judgement of who may what: the server has
+//! it.
 
 mod organizations;
 mod service_accounts;
@@ -9,18 +9,18 @@ use proto::{
     access::role_name,
     auth::{
         AcceptInvitationRequest, ChangeMemberRoleRequest, Invitation, InviteMemberRequest,
-        ListAuditEntriesRequest, ListInvitationsRequest, ListMembersRequest, Member,
-        RemoveMemberRequest, RevokeInvitationRequest, Role, TransferOwnershipRequest,
+        ListInvitationsRequest, ListMembersRequest, Member, RemoveMemberRequest,
+        RevokeInvitationRequest, Role, TransferOwnershipRequest,
     },
 };
 
 use super::{
     Connection, Credentials,
     auth::{PasswordArgs, identity},
-    connect, present, tell_next_page, token,
+    connect, present, token,
 };
 use crate::{
-    args::{Global, PageArgs},
+    args::Global,
     error::Result,
     output,
     table::{Table, print_facts},
@@ -88,17 +88,6 @@ pub enum TeamCommand {
     /// Make and end service accounts: keys that belong to the organisation
     #[command(subcommand)]
     ServiceAccounts(service_accounts::ServiceAccountsCommand),
-}
-
-/// Commands of `valutai audit`.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// List what was done, newest first
-    List {
-        /// Which page.
-        #[command(flatten)]
-        page: PageArgs,
-    },
 }
 
 /// A role as it is written on the command line.
@@ -226,49 +215,6 @@ async fn accept(
         facts.push(("session ends", moment(reply.expires_at.as_ref())));
         print_facts(out, &facts)
     })
-}
-
-/// Runs a command of `valutai audit`.
-///
-/// # Errors
-/// Whatever the command could not do.
-pub async fn run_audit(command: AuditCommand, global: &Global) -> Result<()> {
-    let AuditCommand::List { page } = command;
-    let connection = connect(global).await?;
-    let request = connection.request(ListAuditEntriesRequest {
-        page_size: page.page_size,
-        page_token: page.page_token,
-    });
-    let reply = connection
-        .auth()
-        .list_audit_entries(request)
-        .await?
-        .into_inner();
-    output::reply(global.output, &reply, |out| {
-        // Two ids and a time leave no room to keep the second id whole; JSON has it.
-        let mut table = Table::new()
-            .right("no.")
-            .left("time")
-            .left("action")
-            .left("what")
-            .left("user");
-        for entry in &reply.entries {
-            let user = match entry.user_id.as_str() {
-                "" => "the system",
-                user => user,
-            };
-            table.row([
-                entry.sequence.to_string().as_str(),
-                &moment(entry.occurred_at.as_ref()),
-                &entry.action,
-                &entry.entity_id,
-                user,
-            ]);
-        }
-        table.print(out)
-    })?;
-    tell_next_page(&reply.next_page_token);
-    Ok(())
 }
 
 fn members(members: &[Member]) -> Table {

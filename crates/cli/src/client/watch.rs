@@ -226,9 +226,14 @@ fn message_line(message: &WatchPredictionsResponse) -> String {
         );
     }
     if let Some(event) = &message.outcome {
+        // Nothing was said of a quote that nobody predicted in time.
+        let said = match event.prediction_id.as_str() {
+            "" => "-".to_owned(),
+            _ => percent(event.win_probability),
+        };
         return line(
             &moment(event.decided_at.as_ref()),
-            &percent(event.win_probability),
+            &said,
             &event.outcome,
             &event.source,
             &event.prediction_id,

@@ -14,11 +14,13 @@ use localservers::{Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
     config::{
-        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, MailSink, Networks, Secret,
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
         UploadLimits,
     },
     launch::{Launch, Launched},
 };
+
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
 use crate::error::{Error, Result};
 
@@ -161,7 +163,8 @@ async fn launch(
         nats_url: Secret::new(servers.nats_url()),
         subject_prefix: "valutai".to_owned(),
         blob_dir: data_dir.join("blobs"),
-        kek: kept_secret(&data_dir.join("key-encryption-key"))?,
+        kek: kept_keys(&data_dir.join("key-encryption-key"))?,
+        audit_key: kept_keys(&data_dir.join("audit-key"))?,
         listen,
         postgres_connections: 8,
         ack_wait: ACK_WAIT,
@@ -170,6 +173,7 @@ async fn launch(
         accounts: accounts(data_dir, durable).map_err(setting)?,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
     };
+    keep_admin_url(servers, data_dir, &launch.database)?;
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;
     let launched = launch
@@ -178,6 +182,23 @@ async fn launch(
         .map_err(failed)?;
     let endpoint = format!("http://{}", launched.address().map_err(failed)?);
     Ok((launched, endpoint))
+}
+
+/// Leaves the administrator's address of the database in the data folder, for `valutai keys` and `psql`.
+fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<()> {
+    let options: PgConnectOptions = servers
+        .postgres_url()
+        .parse()
+        .map_err(|error: sqlx::Error| Error::Failed(error.to_string()))?;
+    let path = data_dir.join("admin-postgres-url");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(Error::file(&path))?;
+    write!(file, "{}", options.database(database).to_url_lossy()).map_err(Error::file(&path))
 }
 
 /// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes
@@ -192,6 +213,14 @@ fn accounts(data_dir: &Path, durable: bool) -> Result<Accounts, ConfigError> {
         mail: accounts.mail.or(Some(usual)),
         ..accounts
     })
+}
+
+/// Keys of the data folder, in a file that `valutai keys` may change; made at the first start.
+pub(crate) fn kept_keys(path: &Path) -> Result<Keys> {
+    if !path.exists() {
+        kept_secret(path)?;
+    }
+    Keys::from_file(path, Kms::from_env()).map_err(|error| Error::content(path, error.to_string()))
 }
 
 /// Reads a secret of the data folder; makes it at the first start, readable by its owner only.

@@ -1,6 +1,12 @@
 //! Calls of any method by its descriptor, with any bytes and any token. Deliberately without the
 //! typed clients: a walk over the contract must not miss a method.
 
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses a part"
+)]
+
 use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
@@ -15,12 +21,27 @@ pub async fn call(
     token: Option<&str>,
     body: Bytes,
 ) -> TestResult<Result<Bytes, Status>> {
+    call_named(channel, method, token, "", body).await
+}
+
+/// The same under a request id.
+pub async fn call_named(
+    channel: &Channel,
+    method: &Method,
+    token: Option<&str>,
+    request_id: &str,
+    body: Bytes,
+) -> TestResult<Result<Bytes, Status>> {
     let mut client = Grpc::new(channel.clone());
     client.ready().await?;
     let mut request = Request::new(futures::stream::iter([body]));
     if let Some(token) = token {
         let value = format!("Bearer {token}").parse()?;
         request.metadata_mut().insert("authorization", value);
+    }
+    if !request_id.is_empty() {
+        let id = request_id.parse()?;
+        request.metadata_mut().insert("x-request-id", id);
     }
     let path = method.path().parse()?;
     // Unary and streaming look alike on the wire, so one call serves for every method.

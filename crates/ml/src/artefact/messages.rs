@@ -52,6 +52,22 @@ pub(super) struct Model {
     pub blend: Option<Blend>,
     #[prost(message, optional, tag = "17")]
     pub boosted: Option<Boosted>,
+    /// From format 3 on.
+    #[prost(message, optional, tag = "18")]
+    pub caution: Option<Caution>,
+}
+
+/// What widens the intervals.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Caution {
+    /// By what the variance of the boosted members is multiplied.
+    #[prost(double, tag = "1")]
+    pub boosted: f64,
+    /// Encoded columns with left-over variance, ascending, and that variance.
+    #[prost(uint32, repeated, tag = "2")]
+    pub columns: Vec<u32>,
+    #[prost(double, repeated, tag = "3")]
+    pub left: Vec<f64>,
 }
 
 /// Weights of linear and boosted part and base rate, the calibration map, and whether the price may only lower.

@@ -19,8 +19,9 @@ use crate::model::Model;
 
 /// The format that this version writes; it reads this one and those before.
 ///
-/// Format 1 held the linear part alone; format 2 adds the blend, the calibration map and the boosted part.
-pub const FORMAT: u32 = 2;
+/// Format 1 held the linear part alone; format 2 adds the blend, the calibration map and the boosted part;
+/// format 3 adds what widens the intervals.
+pub const FORMAT: u32 = 3;
 
 /// Largest difference between a stored and a recomputed probability.
 const TOLERANCE: f64 = 1e-12;

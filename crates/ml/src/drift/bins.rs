@@ -303,7 +303,7 @@ mod tests {
         );
         let rare = Counts::of(
             &category(&["a"; 200]),
-            &category(&[["a"; 99], ["b"; 99]].concat()[..101].as_ref()),
+            &category([["a"; 99], ["b"; 99]].concat()[..101].as_ref()),
         );
         assert!(rare.is_none(), "two quotes of another category are no bin");
         let dates = Values::Date(vec![Some(1); 100]);

@@ -8,6 +8,8 @@
     reason = "a helper of several test programs, none of which uses all of it"
 )]
 
+pub mod kinds;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Parquet files with one value per cell: the columns of tables that programs export.
 //!
-//! Deliberately without nested columns, and without the packings that need C or much code; what is
-//! not read is said.
+//! Deliberately without nested columns, and without the packings that programs no longer write (LZO, Brotli, the
+//! first LZ4); what is not read is said.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,7 +49,7 @@ fn damaged(error: &dyn std::fmt::Display) -> ReadError {
 fn unsupported(what: String) -> ReadError {
     ReadError::Unsupported {
         what,
-        advice: "write it with plain columns and Snappy or gzip, or export it as CSV (UTF-8)",
+        advice: "write it with plain columns and Snappy, Zstandard or gzip, or export it as CSV (UTF-8)",
     }
 }
 
@@ -127,7 +127,11 @@ fn check(metadata: &ParquetMetaData, limits: &Limits, packed: u64) -> Result<(),
     {
         if !matches!(
             chunk.compression(),
-            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_)
+            Compression::UNCOMPRESSED
+                | Compression::SNAPPY
+                | Compression::GZIP(_)
+                | Compression::ZSTD(_)
+                | Compression::LZ4_RAW
         ) {
             return Err(unsupported(format!(
                 "the Parquet file is packed by a method that is not read ({})",
@@ -164,7 +168,7 @@ fn check_pages(
             .ok()
             .zip(usize::try_from(chunk.compressed_size()).ok())
             .and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
-        // Snappy unpacks into as many bytes as the page says, gzip into as many as come.
+        // Gzip unpacks into as many bytes as come, the others into as many as the page says.
         let check = |page: Page<'_>| match chunk.compression() {
             Compression::GZIP(_) => unpacks_as_said(page),
             _ => true,

@@ -237,7 +237,7 @@ fn damaged_workbooks_are_refused() {
 }
 
 /// A Parquet file of three rows, with a column of each kind.
-fn parquet_file() -> Vec<u8> {
+fn parquet_file(packing: parquet::basic::Compression) -> Vec<u8> {
     use parquet::data_type::{
         BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type,
     };
@@ -251,7 +251,7 @@ fn parquet_file() -> Vec<u8> {
     }";
     let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
     let properties = parquet::file::properties::WriterProperties::builder()
-        .set_compression(parquet::basic::Compression::SNAPPY)
+        .set_compression(packing)
         .build();
     let mut bytes = Vec::new();
     let mut writer = parquet::file::writer::SerializedFileWriter::new(
@@ -305,8 +305,30 @@ fn parquet_file() -> Vec<u8> {
 }
 
 #[test]
+fn parquet_is_read_however_it_is_packed() {
+    use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+    let plain = sheet(&parquet_file(Compression::UNCOMPRESSED));
+    for packing in [
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4_RAW,
+    ] {
+        let packed = sheet(&parquet_file(packing));
+        for row in 0..3 {
+            assert!(packed.record(row).eq(plain.record(row)), "{packing:?}");
+        }
+    }
+    let old = parquet_file(Compression::LZ4);
+    let refusal = read(&old, &ReadOptions::default()).expect_err("is not read");
+    assert!(
+        refusal.to_string().contains("packed by a method"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn parquet_is_read_with_its_true_values() {
-    let sheet = sheet(&parquet_file());
+    let sheet = sheet(&parquet_file(parquet::basic::Compression::SNAPPY));
     assert_eq!(sheet.origin.format, FileFormat::Parquet);
     assert_eq!(
         sheet.headers,
@@ -354,13 +376,13 @@ fn parquet_is_read_with_its_true_values() {
         limits,
         ..ReadOptions::default()
     };
-    let error = read(&parquet_file(), &options).unwrap_err();
+    let error = read(&parquet_file(parquet::basic::Compression::SNAPPY), &options).unwrap_err();
     assert_eq!(error, ReadError::TooManyRows { limit: 2 });
 }
 
 #[test]
 fn damaged_parquet_never_panics() {
-    let whole = parquet_file();
+    let whole = parquet_file(parquet::basic::Compression::SNAPPY);
     // Without its first four bytes it is no Parquet file but perhaps a text.
     for at in 4..whole.len() {
         let mut changed = whole.clone();

@@ -1,7 +1,7 @@
 //! Signing up, in and out, and telling who somebody is.
 
 use chrono::{DateTime, Utc};
-use platform::{TenantTx, config::SignUpMode, crypto};
+use platform::{Coded as _, TenantTx, audit::Operation, config::SignUpMode, crypto, error::chain};
 use proto::{
     auth::{OrganizationCreated, Role},
     rpc::{Caller, Context},
@@ -102,7 +102,12 @@ impl Commands {
     ) -> Result<()> {
         let (tenant, now) = (tx.tenant(), self.clock.now());
         store::insert_organization(tx, name, now).await?;
-        store::insert_tenant_key(tx, &crypto::new_wrapped_key(&self.kek, tenant), now).await?;
+        store::insert_tenant_key(
+            tx,
+            &crypto::new_wrapped_key(&self.kek.current(), tenant),
+            now,
+        )
+        .await?;
         store::insert_member(tx, user, domain::role_text(Role::Owner)?, now).await?;
         let event = OrganizationCreated {
             organization_id: tenant.to_string(),
@@ -119,9 +124,16 @@ impl Commands {
         code: &str,
     ) -> Result<(NewSession, store::Names)> {
         let email = Email::parse(email).map_err(|_| Error::Credentials)?;
-        let user = self
+        let user = match self
             .credentials(context, email.as_str(), password, code)
-            .await?;
+            .await
+        {
+            Ok(user) => user,
+            Err(error) => {
+                self.record_failed_sign_in(context, email, &error);
+                return Err(error);
+            }
+        };
         let mut tx = self.database.begin_any().await?;
         let memberships = store::list_memberships(&mut tx, user.id).await?;
         tx.commit().await.map_err(platform::Error::from)?;
@@ -134,6 +146,30 @@ impl Commands {
         tx.audit(&context, "auth.sign_in", session.id).await?;
         tx.commit().await?;
         Ok((session, names))
+    }
+
+    /// Records a refused sign-in in the trail of the user's organisation, where the address has an account.
+    /// Nobody waits for it, so that the answer takes the same time for every address.
+    fn record_failed_sign_in(&self, context: &Context, email: Email, error: &Error) {
+        let (commands, context) = (self.clone(), context.clone());
+        let code = error.code().grpc();
+        tokio::spawn(async move {
+            let noted = async {
+                let mut tx = commands.database.begin_any().await?;
+                let user = store::find_user_by_email(&mut tx, email.as_str()).await?;
+                tx.commit().await.map_err(platform::Error::from)?;
+                let Some(user) = user else { return Ok(()) };
+                let (mut tx, Some(_)) = commands.begin_for(user.id).await? else {
+                    return Ok(());
+                };
+                let operation = Operation::ended("auth.sign_in", &user.id.to_string(), code);
+                tx.record(&context, operation).await?;
+                Ok::<(), Error>(tx.commit().await?)
+            };
+            if let Err(error) = noted.await {
+                tracing::error!(error = %chain(&error), "a refused sign-in is missing in the audit trail");
+            }
+        });
     }
 
     /// The user whose password, and second factor, were given.

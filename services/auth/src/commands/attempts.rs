@@ -98,6 +98,11 @@ impl Commands {
 
     /// Keyed, so that the table tells nobody which addresses were tried.
     fn key(&self, kind: &str, what: &[u8]) -> Vec<u8> {
-        crypto::mac(&self.kek, "attempts", &[kind.as_bytes(), b"|", what]).to_vec()
+        crypto::mac(
+            &self.kek.current(),
+            "attempts",
+            &[kind.as_bytes(), b"|", what],
+        )
+        .to_vec()
     }
 }

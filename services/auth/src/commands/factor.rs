@@ -1,6 +1,6 @@
 //! The second factor of an account: turned on by its first code, asked for at sign-in.
 
-use platform::{TenantTx, crypto};
+use platform::{TenantTx, audit::Operation, crypto};
 use proto::rpc::{Caller, Context};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ impl Commands {
             return Err(Error::TotpOn);
         }
         let secret = totp::new_secret(&user.email)?;
-        let sealed = crypto::seal(&self.kek, &seal_context(user.id), &secret.bytes);
+        let sealed = crypto::seal(&self.kek.current(), &seal_context(user.id), &secret.bytes);
         let mut tx = self.database.begin(caller.tenant_id).await?;
         store::update_totp(tx.connection(), user.id, Some(&sealed), None).await?;
         tx.commit().await?;
@@ -130,7 +130,7 @@ impl Commands {
     ) -> Result<()> {
         let sealed = user.totp_sealed.as_deref().ok_or(Error::TotpOff)?;
         let context = seal_context(user.id);
-        let secret = crypto::open(&self.kek, &context, sealed, "the secret of a second factor")?;
+        let secret = crypto::open_by(&self.kek, &context, sealed, "the secret of a second factor")?;
         let now = u64::try_from(self.clock.now().timestamp()).unwrap_or(0);
         let right = match totp::step_of(&secret, code, now, user.totp_last_step)? {
             Some(step) => store::claim_totp_step(connection, user.id, step).await?,
@@ -171,7 +171,9 @@ impl Commands {
         } else {
             "auth.disable_totp"
         };
-        tx.audit(context, action, user.id).await?;
+        let operation = Operation::done(action, user.id);
+        tx.record(context, operation.changed("totp", !enabled, enabled))
+            .await?;
         Ok(session)
     }
 }

@@ -1,5 +1,6 @@
 //! Invitations: sent by mail, accepted by whom the address belongs to.
 
+use platform::audit::Operation;
 use proto::{
     auth::Role,
     rpc::{Caller, Context},
@@ -49,7 +50,8 @@ impl Commands {
             token,
         };
         self.post(tx.connection(), &letter).await?;
-        tx.audit(context, "auth.invite_member", invitation.id)
+        let operation = Operation::done("auth.invite_member", invitation.id);
+        tx.record(context, operation.changed("role", "", role))
             .await?;
         self.commit(tx).await?;
         Ok(invitation)

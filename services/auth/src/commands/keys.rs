@@ -1,6 +1,7 @@
 //! API keys of members, and service accounts, which are keys that belong to the organisation.
 
 use chrono::TimeDelta;
+use platform::audit::Operation;
 use proto::{
     auth::Role,
     rpc::{Caller, Context},
@@ -78,7 +79,10 @@ impl Commands {
             Some(_) => "auth.create_api_key",
             None => "auth.create_service_account",
         };
-        tx.audit(context, action, row.id).await?;
+        let operation = Operation::done(action, row.id)
+            .changed("role", "", &row.role)
+            .changed("expires_at", "", row.expires_at.to_rfc3339());
+        tx.record(context, operation).await?;
         tx.commit().await?;
         Ok(NewKey { token, row })
     }

@@ -10,6 +10,7 @@ mod invitations;
 mod keys;
 mod organizations;
 mod passwords;
+mod rewrap;
 mod sessions;
 mod team;
 mod verify;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     Clock, Database, Kit, TenantTx,
-    config::{Accounts, Key},
+    config::{Accounts, Keys},
     crypto,
 };
 use proto::{
@@ -49,7 +50,8 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct Commands {
     database: Database,
     clock: Clock,
-    kek: Key,
+    kek: Keys,
+    audit_keys: Keys,
     settings: Arc<Accounts>,
     hasher: Hasher,
     bells: Arc<Bells>,
@@ -87,10 +89,16 @@ impl NewSession {
 impl Commands {
     pub fn new(kit: &Kit, bells: Arc<Bells>) -> Result<Self> {
         let settings = Arc::new(kit.config.accounts.clone());
+        let audit_keys = kit.config.audit_key.clone().ok_or_else(|| {
+            platform::Error::Setting(
+                "VALUTAI_AUDIT_KEY_FILE is not set: auth needs the key of the audit trail".into(),
+            )
+        })?;
         Ok(Self {
             database: kit.database(),
             clock: kit.clock.clone(),
             kek: kit.config.kek.clone(),
+            audit_keys,
             hasher: Hasher::new(settings.argon2)?,
             settings,
             bells,
@@ -209,14 +217,14 @@ impl Commands {
 }
 
 /// Seals something that belongs to no tenant.
-pub fn seal_json<T: Serialize>(kek: &Key, context: &str, value: &T) -> Result<Vec<u8>> {
+pub fn seal_json<T: Serialize>(kek: &Keys, context: &str, value: &T) -> Result<Vec<u8>> {
     let plain = serde_json::to_vec(value).map_err(|error| Error::Mail(error.to_string()))?;
-    Ok(crypto::seal(kek, context, &plain))
+    Ok(crypto::seal(&kek.current(), context, &plain))
 }
 
 /// Opens what [`seal_json`] made.
-pub fn open_json<T: DeserializeOwned>(kek: &Key, context: &str, sealed: &[u8]) -> Result<T> {
-    let plain = crypto::open(kek, context, sealed, "a stored letter")?;
+pub fn open_json<T: DeserializeOwned>(kek: &Keys, context: &str, sealed: &[u8]) -> Result<T> {
+    let plain = crypto::open_by(kek, context, sealed, "a stored letter")?;
     serde_json::from_slice(&plain).map_err(|error| Error::Mail(error.to_string()))
 }
 

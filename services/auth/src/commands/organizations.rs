@@ -1,6 +1,7 @@
 //! Several organisations of one person, and the end of one.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use platform::audit::Operation;
 use proto::{
     auth::{AccessChanged, OrganizationDeleted},
     rpc::{Caller, Context},
@@ -139,8 +140,12 @@ impl Commands {
                 self.post(tx.connection(), &letter).await?;
             }
         }
-        tx.audit(context, "auth.delete_organization", caller.tenant_id)
-            .await?;
+        let operation = Operation::done("auth.delete_organization", caller.tenant_id);
+        tx.record(
+            context,
+            operation.changed("deleted_at", "", at.to_rfc3339()),
+        )
+        .await?;
         self.commit(tx).await?;
         self.bells.endings.notify_one();
         Ok(at)
@@ -150,12 +155,14 @@ impl Commands {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let organization = store::claim_organization(&mut tx).await?;
         let organization = organization.ok_or(Error::NoOrganization)?;
-        if organization.delete_at.is_none() {
-            return Err(Error::NoDeletion);
-        }
+        let at = organization.delete_at.ok_or(Error::NoDeletion)?;
         store::update_organization_end(&mut tx, None).await?;
-        tx.audit(context, "auth.keep_organization", caller.tenant_id)
-            .await?;
+        let operation = Operation::done("auth.keep_organization", caller.tenant_id);
+        tx.record(
+            context,
+            operation.changed("deleted_at", at.to_rfc3339(), ""),
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 

@@ -1,6 +1,6 @@
 //! Changing a password, and what else changes with it.
 
-use platform::TenantTx;
+use platform::{TenantTx, audit::Operation};
 use proto::rpc::{Caller, Context};
 use uuid::Uuid;
 
@@ -25,7 +25,9 @@ impl Commands {
         let session = self.rotate(&mut tx, context, caller).await?;
         self.set_password(&mut tx, &user, &hash, Some(session.id))
             .await?;
-        tx.audit(context, "auth.change_password", user.id).await?;
+        let operation = Operation::done("auth.change_password", user.id);
+        tx.record(context, operation.changed_unseen("password"))
+            .await?;
         self.commit(tx).await?;
         Ok(session)
     }

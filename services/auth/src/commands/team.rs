@@ -1,9 +1,10 @@
 //! Members of an organisation: roles, and how people go. Whoever changes owners holds the
 //! organisation's row, so that two at once cannot leave it without one.
 
-use platform::TenantTx;
 use platform::config::SignUpMode;
+use platform::{TenantTx, audit::Operation};
 use proto::{
+    access::role_name,
     auth::{AccessChanged, MemberAdded, Role},
     rpc::{Caller, Context},
 };
@@ -48,7 +49,8 @@ impl Commands {
         self.post_verification(&mut tx, user_id, email.as_str())
             .await?;
         join(&mut tx, user_id, role, now).await?;
-        tx.audit(context, "auth.add_member", user_id).await?;
+        let operation = Operation::done("auth.add_member", user_id).changed("role", "none", role);
+        tx.record(context, operation).await?;
         self.commit(tx).await?;
         Ok(store::MemberRow {
             user_id,
@@ -76,7 +78,12 @@ impl Commands {
         }
         store::update_member_role(&mut tx, user, text).await?;
         self.access_changed(&mut tx, user, role).await?;
-        tx.audit(context, "auth.change_member_role", user).await?;
+        let operation = Operation::done("auth.change_member_role", user).changed(
+            "role",
+            role_name(before),
+            role_name(role),
+        );
+        tx.record(context, operation).await?;
         Ok(tx.commit().await?)
     }
 
@@ -106,13 +113,16 @@ impl Commands {
         action: &str,
     ) -> Result<()> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        if member_to_change(&mut tx, user).await? == Role::Owner {
+        let before = member_to_change(&mut tx, user).await?;
+        if before == Role::Owner {
             require_other_owner(&mut tx, user).await?;
         }
         store::delete_member(&mut tx, user).await?;
         self.access_changed(&mut tx, user, Role::Unspecified)
             .await?;
-        tx.audit(context, action, user).await?;
+        let gone = role_name(Role::Unspecified);
+        let operation = Operation::done(action, user).changed("role", role_name(before), gone);
+        tx.record(context, operation).await?;
         Ok(tx.commit().await?)
     }
 
@@ -127,7 +137,7 @@ impl Commands {
         if user == caller.user_id {
             return Err(Error::MemberAlready);
         }
-        member_to_change(&mut tx, user).await?;
+        let before = member_to_change(&mut tx, user).await?;
         // As it is now, not as the gateway remembers it.
         if member_to_change(&mut tx, caller.user_id).await? != Role::Owner {
             return Err(Error::Unknown("owner"));
@@ -136,7 +146,14 @@ impl Commands {
             store::update_member_role(&mut tx, member, domain::role_text(role)?).await?;
             self.access_changed(&mut tx, member, role).await?;
         }
-        tx.audit(context, "auth.transfer_ownership", user).await?;
+        let operation = Operation::done("auth.transfer_ownership", user)
+            .changed("role", role_name(before), role_name(Role::Owner))
+            .changed(
+                "role of the owner before",
+                role_name(Role::Owner),
+                role_name(Role::Analyst),
+            );
+        tx.record(context, operation).await?;
         Ok(tx.commit().await?)
     }
 

@@ -2,7 +2,7 @@
 //! an address; each other is redeemed beside what it is for.
 
 use chrono::TimeDelta;
-use platform::TenantTx;
+use platform::{TenantTx, audit::Operation};
 use proto::{
     auth::Role,
     rpc::{Caller, Context},
@@ -240,7 +240,9 @@ impl Commands {
         }
         if let Some(tenant_id) = tenant {
             let context = acting_as(context, by(user, tenant_id));
-            tx.audit(&context, "auth.confirm_email", user).await?;
+            let operation = Operation::done("auth.confirm_email", user);
+            tx.record(&context, operation.changed_unseen("email"))
+                .await?;
         }
         self.commit(tx).await?;
         Ok(Verified {
@@ -315,7 +317,9 @@ impl Commands {
         }
         if let Some(tenant_id) = tenant {
             let context = acting_as(context, by(user.id, tenant_id));
-            tx.audit(&context, "auth.reset_password", user.id).await?;
+            let operation = Operation::done("auth.reset_password", user.id);
+            tx.record(&context, operation.changed_unseen("password"))
+                .await?;
         }
         self.commit(tx).await
     }

@@ -1,5 +1,5 @@
-//! Work that waits: mail on its way, and organisations whose time has come. Deliberately no word to
-//! people here: letters are the domain's.
+//! Work that waits: mail on its way, organisations whose time has come, what is to be sealed anew, and
+//! months of the audit trail made ahead. Deliberately no word to people here: letters are the domain's.
 
 mod mailer;
 mod post;
@@ -10,10 +10,16 @@ use platform::{Kit, error::chain};
 use tokio::{sync::Notify, time::timeout};
 
 pub use self::post::Post;
-use crate::commands::{Bells, Commands};
+use crate::{
+    commands::{Bells, Commands},
+    store,
+};
 
 /// Net under the bells: work of a process that died, or that has become due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Months of the audit trail made: the current one and those ahead.
+const MONTHS: i32 = 4;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Sends mail until told to stop.
 pub async fn send_mail(post: Post, bells: Arc<Bells>, kit: Kit) {
@@ -26,6 +32,33 @@ pub async fn end_organizations(commands: Commands, bells: Arc<Bells>, kit: Kit) 
         commands.end_organizations()
     })
     .await;
+}
+
+/// Seals anew what an older key has sealed, until told to stop.
+pub async fn rewrap(commands: Commands, kit: Kit) {
+    let nobody_rings = Notify::new();
+    repeat(&kit, &nobody_rings, "sealing anew", || commands.rewrap()).await;
+}
+
+/// Makes the partitions of the months ahead where missing.
+pub async fn ensure_partitions(kit: &Kit) -> Result<(), crate::Error> {
+    let mut tx = kit.database().begin_any().await?;
+    let today = kit.clock.now().date_naive();
+    store::insert_trail_partitions(&mut tx, today, MONTHS).await?;
+    Ok(tx.commit().await.map_err(platform::Error::from)?)
+}
+
+/// Makes them again every day, until told to stop.
+pub async fn keep_partitions(kit: Kit) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(DAY) => {}
+            () = kit.shutdown.cancelled() => return,
+        }
+        if let Err(error) = ensure_partitions(&kit).await {
+            tracing::error!(error = %chain(&error), "partitions could not be made, trying again tomorrow");
+        }
+    }
 }
 
 /// Works while there is work, and then waits for the bell or for a while.

@@ -3,7 +3,7 @@
 //! same time for every address.
 
 use chrono::TimeDelta;
-use platform::{Clock, Database, Kit, config::Key, error::chain};
+use platform::{Clock, Database, Kit, config::Keys, error::chain};
 use sqlx::PgConnection;
 
 use super::mailer::Mailer;
@@ -27,7 +27,7 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct Post {
     database: Database,
     clock: Clock,
-    kek: Key,
+    kek: Keys,
     commands: Commands,
     mailer: Mailer,
 }

@@ -90,6 +90,9 @@ answers! {
     team::revoke_invitation(RevokeInvitationRequest) -> RevokeInvitationResponse;
     team::accept_invitation(AcceptInvitationRequest) -> AcceptInvitationResponse;
     audit::list_audit_entries(ListAuditEntriesRequest) -> ListAuditEntriesResponse;
+    audit::verify_audit_trail(VerifyAuditTrailRequest) -> VerifyAuditTrailResponse;
+    audit::read_audit_trail(ReadAuditTrailRequest) -> ReadAuditTrailResponse;
+    audit::record_refusal(RecordRefusalRequest) -> RecordRefusalResponse;
     audit::get_tenant_key(GetTenantKeyRequest) -> GetTenantKeyResponse;
 }
 

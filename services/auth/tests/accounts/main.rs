@@ -8,3 +8,4 @@ mod smtp;
 mod support;
 mod team;
 mod totp;
+mod trail;

@@ -24,8 +24,9 @@ use super::{
 const PARTITIONED_YEARS: RangeInclusive<i32> = 1990..=2100;
 /// Rows of one portion at the most.
 const PORTION_ROWS: usize = 10_000;
-/// Bytes of one portion, about.
-const PORTION_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one portion, about. Four may be in memory at once: the one being written, one that waits, the one being
+/// sent, and what of it the connection has taken over.
+const PORTION_BYTES: usize = 2 * 1024 * 1024;
 /// Days from 1970-01-01 to Postgres's day 0, 2000-01-01.
 const POSTGRES_EPOCH: i32 = 10_957;
 /// Largest amount in hundredths: beyond it, rounding could leave the range of a bigint.

@@ -79,15 +79,15 @@ pub fn write_snapshot<E>(
             Field::QuoteId => quote_ids(content, &rows),
             _ => Default::default(),
         };
-        send(piece(pb::SnapshotColumn {
+        let column = pb::SnapshotColumn {
             name,
             field: meaning::target_field(field) as i32,
             kind: pb::ColumnKind::Category as i32,
             format: Some(meaning::cell_format(&format)),
             codes,
-            levels,
             ..pb::SnapshotColumn::default()
-        }))?;
+        };
+        send_column(&column, &levels, &mut send)?;
     }
     if frame.dates.is_none() {
         return Ok(());
@@ -155,11 +155,11 @@ fn open(content: &impl Rows, rows: &[usize]) -> impl Iterator<Item = usize> {
 }
 
 /// What the quotes are called, which nothing is learned from, but by which people find them again.
-fn quote_ids(content: &impl Rows, rows: &[usize]) -> (Vec<u32>, Vec<String>) {
+fn quote_ids<'a>(content: &'a impl Rows, rows: &[usize]) -> (Vec<u32>, Vec<&'a str>) {
     let mut levels = Vec::new();
     let mut code = |row: &usize| match content.quote_ref(*row) {
         Some(name) => {
-            levels.push(name.to_owned());
+            levels.push(name);
             u32::try_from(levels.len() - 1).unwrap_or(MISSING_CODE)
         }
         None => MISSING_CODE,

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use platform::{Kit, TenantTx, wire::timestamp};
+use platform::{Kit, TenantTx, audit::Operation, wire::timestamp};
 use prost::Message as _;
 use proto::{
     prediction::{FieldPolicy, RecommendationPolicy, SetRecommendationPolicyResponse},
@@ -130,12 +130,10 @@ impl Commands {
         }
         let schemas = store::list_input_schemas(&mut tx).await?;
         let notes = notes(&policy, &schemas)?;
-        tx.audit(
-            context,
-            "prediction.set_recommendation_policy",
-            caller.tenant_id,
-        )
-        .await?;
+        let action = "prediction.set_recommendation_policy";
+        let operation = Operation::done(action, caller.tenant_id);
+        tx.record(context, operation.changed("version", found, version))
+            .await?;
         tx.commit().await?;
         Ok(SetRecommendationPolicyResponse {
             policy: Some(message(&row)?),

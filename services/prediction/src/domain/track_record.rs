@@ -261,12 +261,7 @@ mod tests {
             .collect();
         assert_eq!(told, [(0.2, 0.2, 100, 22), (0.7, 0.7, 100, 68)]);
         // Wilson's interval of 68 of 100.
-        let interval = found.reliability[1]
-            .observed
-            .clone()
-            .unwrap()
-            .interval
-            .unwrap();
+        let interval = found.reliability[1].observed.unwrap().interval.unwrap();
         assert!((interval.low - 0.5834).abs() < 5e-4 && (interval.high - 0.7633).abs() < 5e-4);
     }
 

@@ -77,7 +77,7 @@ fn summary(model: &Model) -> ModelSummary {
     }
 }
 
-fn dataset(facts: &DatasetFacts) -> DatasetSummary {
+pub(super) fn dataset(facts: &DatasetFacts) -> DatasetSummary {
     let won_count = facts.won_count.min(facts.row_count);
     DatasetSummary {
         name: facts.name.trim().to_owned(),
@@ -206,7 +206,7 @@ fn drivers(importances: &[FeatureImportance]) -> Vec<Driver> {
 }
 
 /// Months in order, each once; what cannot be a month or has no quotes is left out.
-fn months(periods: &[WinRatePeriod]) -> Vec<Month> {
+pub(super) fn months(periods: &[WinRatePeriod]) -> Vec<Month> {
     let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for period in periods {
         if month_index(&period.month).is_some() && period.quote_count > 0 {

@@ -296,6 +296,12 @@ pub enum Topic {
     Trend,
     /// How much the test set can show.
     TestSet,
+    /// The win rate of all quotes.
+    Overall,
+    /// Groups that win more or less than the others.
+    Groups,
+    /// What changed since the period before.
+    Change,
 }
 
 /// How to take an insight.

@@ -5,6 +5,7 @@
 
 mod model;
 mod sales;
+pub(super) mod win_loss;
 
 use super::{Driver, Insight, ReportContent, Tone, Topic};
 

@@ -76,6 +76,22 @@ pub(super) fn binomial_tail(trials: usize, successes: usize, p: f64) -> f64 {
     tail.min(1.0)
 }
 
+/// P-values corrected for their number so that, calling significant what lies below a level, no greater share than the
+/// level is wrong on average: Benjamini and Hochberg (1995), step-up.
+pub(super) fn false_discovery(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|a, b| p_values[*b].total_cmp(&p_values[*a]));
+    let tests = p_values.len() as f64;
+    let mut adjusted = p_values.to_vec();
+    let mut least = 1.0_f64;
+    for (place, at) in order.into_iter().enumerate() {
+        let rank = tests - place as f64;
+        least = least.min(p_values[at] * tests / rank);
+        adjusted[at] = least;
+    }
+    adjusted
+}
+
 /// Two-sided p-value of a z statistic, by Abramowitz and Stegun 7.1.26 (error below 2e-7).
 fn two_sided(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
@@ -95,7 +111,7 @@ fn two_sided(z: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{binomial_tail, compare, two_sided, wilson};
+    use super::{binomial_tail, compare, false_discovery, two_sided, wilson};
 
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-4
@@ -123,6 +139,17 @@ mod tests {
         assert!(near(c.interval.low, 0.0524) && near(c.interval.high, 0.3339));
         assert!(c.testable && c.p_value < 0.01);
         assert_eq!(compare((0, 4), (0, 9)).expect("trials").z, 0.0);
+    }
+
+    #[test]
+    fn corrected_p_values_match_those_computed_by_hand() {
+        let adjusted = false_discovery(&[0.01, 0.04, 0.03, 0.005, 0.9]);
+        let expected = [0.025, 0.05, 0.05, 0.025, 0.9];
+        assert!(
+            adjusted.iter().zip(expected).all(|(a, b)| near(*a, b)),
+            "{adjusted:?}"
+        );
+        assert_eq!(false_discovery(&[]), Vec::<f64>::new());
     }
 
     #[test]

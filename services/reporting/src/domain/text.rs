@@ -42,6 +42,20 @@ pub(crate) fn count(value: u64) -> String {
     text
 }
 
+/// An amount, with decimals only where it has some.
+pub(crate) fn amount(value: f64) -> String {
+    let whole = value.trunc().abs();
+    let sign = if value < 0.0 { "-" } else { "" };
+    // Beyond 2^53 neighbours are whole numbers anyway.
+    let text = format!("{sign}{}", count(whole as u64));
+    let hundredths = ((value.abs() - whole) * 100.0).round();
+    if (1.0..100.0).contains(&hundredths) {
+        format!("{text}.{hundredths:02}")
+    } else {
+        text
+    }
+}
+
 /// A count with its noun: "1 quote", "2 quotes".
 pub(crate) fn counted(value: u64, noun: &str) -> String {
     let plural = if value == 1 { "" } else { "s" };
@@ -78,13 +92,15 @@ pub(crate) fn list(items: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, list, p_value, percent, score};
+    use super::{amount, count, list, p_value, percent, score};
 
     #[test]
     fn numbers_read_well() {
         assert_eq!(count(0), "0");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(percent(-0.0001), "0.0 %");
+        assert_eq!(amount(-1234.5), "-1,234.50");
+        assert_eq!(amount(80.0), "80");
         assert_eq!(score(-0.0001), "0.000");
         assert_eq!(p_value(0.000_9), "p < 0.001");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");

@@ -6,6 +6,7 @@
 
 pub(super) mod calibration;
 pub(super) mod drivers;
+pub(super) mod groups;
 pub(super) mod months;
 
 use plotters::coord::Shift;

@@ -3,10 +3,10 @@
 //! Deliberately not here: markup, which the template holds, so that everything is escaped there.
 
 use crate::domain::text::{count, percent, percent_range, points, score, score_range};
-use crate::domain::{ReportContent, ScoreKey, Tone};
+use crate::domain::{Insight, Month, ReportContent, ScoreKey, Tone};
 
 /// What stands where a figure is not known.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// A fact about the report.
 pub(super) struct Meta {
@@ -63,6 +63,11 @@ pub(super) fn tone(tone: Tone) -> (&'static str, &'static str) {
         Tone::Neutral => ("Note", "neutral"),
         Tone::Caution => ("Careful", "caution"),
     }
+}
+
+/// A sentence whose percent signs stay with their numbers.
+pub(super) fn sentence(insight: &Insight) -> String {
+    insight.text.replace(" %", "\u{a0}%")
 }
 
 pub(super) fn meta(content: &ReportContent) -> Vec<Meta> {
@@ -246,9 +251,8 @@ pub(super) fn drivers(content: &ReportContent) -> Vec<DriverRow> {
         .collect()
 }
 
-pub(super) fn months(content: &ReportContent) -> Vec<MonthRow> {
-    content
-        .win_rates
+pub(super) fn months(months: &[Month]) -> Vec<MonthRow> {
+    months
         .iter()
         .map(|month| MonthRow {
             month: month.month.clone(),

@@ -4,6 +4,7 @@
 
 mod facts;
 mod insights;
+mod win_loss;
 
 use facts::{facts, now, with_scores};
 use insights::assert_says;

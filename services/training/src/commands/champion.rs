@@ -2,7 +2,7 @@
 //! are asked by. Deliberately one way to the champion's name, so that each step can be taken back.
 
 use ml::Model as Fit;
-use platform::{Kit, TenantTx};
+use platform::{Kit, TenantTx, audit::Operation};
 use proto::{
     rpc::{Caller, Context},
     training::{LossComparison, ModelAliasChanged, ModelPromoted},
@@ -165,7 +165,8 @@ impl Commands {
             },
         )
         .await?;
-        tx.audit(context, "training.roll_back_model", current)
+        let operation = Operation::done("training.roll_back_model", current);
+        tx.record(context, operation.changed("champion", current, former))
             .await?;
         let model = store::find_model(&mut tx, former).await?;
         tx.commit().await?;
@@ -272,7 +273,8 @@ pub async fn promote(
     } else {
         "training.promote_model"
     };
-    tx.audit(context, action, id).await?;
+    let operation = Operation::done(action, id).changed("champion", text(promotion.previous), id);
+    tx.record(context, operation).await?;
     // Who answers needs no shadow of its own.
     let challenger = store::find_alias(tx, CHALLENGER).await?;
     if challenger.is_some_and(|challenger| challenger.model_id == id) {
@@ -361,7 +363,8 @@ async fn change_alias(
     let Some(entity) = model_id.or(known) else {
         return Ok(());
     };
-    Ok(tx.audit(context, action, entity).await?)
+    let operation = Operation::done(action, entity).changed(name, text(known), text(model_id));
+    Ok(tx.record(context, operation).await?)
 }
 
 fn text(id: Option<Uuid>) -> String {

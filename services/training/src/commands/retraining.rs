@@ -1,7 +1,7 @@
 //! Trainings that nobody asked for: the policy of a dataset, the check when news of it arrive, and what
 //! becomes of their models. Deliberately no timer: outcomes come with imports, and so do trainings.
 
-use platform::{Kit, TenantTx, consumer::Delivery};
+use platform::{Kit, TenantTx, audit::Operation, consumer::Delivery};
 use proto::{
     rpc::{Caller, Context},
     training::RetrainingPolicy,
@@ -41,8 +41,9 @@ impl Commands {
             set_by: caller.user_id,
         };
         let mut tx = self.begin(caller).await?;
+        let before = store::find_policy(&mut tx, dataset_id).await?;
         store::update_policy(&mut tx, &row).await?;
-        tx.audit(context, "training.set_retraining_policy", dataset_id)
+        tx.record(context, policy_set(before.as_ref(), &row))
             .await?;
         // As it is stored, which is less exact than the clock.
         let row = store::find_policy(&mut tx, dataset_id)
@@ -156,4 +157,28 @@ pub async fn promote_by_policy(kit: &Kit, delivery: &Delivery, id: Uuid) -> Resu
     };
     promote(&mut tx, kit, &context, id, promotion).await?;
     Ok(tx.commit().await?)
+}
+
+/// What the audit trail is told of a policy.
+fn policy_set(before: Option<&PolicyRow>, after: &PolicyRow) -> Operation {
+    fn was<T: ToString>(before: Option<&PolicyRow>, of: impl Fn(&PolicyRow) -> T) -> String {
+        before.map(|row| of(row).to_string()).unwrap_or_default()
+    }
+    Operation::done("training.set_retraining_policy", after.dataset_id)
+        .changed("enabled", was(before, |row| row.enabled), after.enabled)
+        .changed(
+            "least_new_outcomes",
+            was(before, |row| row.least_new_outcomes),
+            after.least_new_outcomes,
+        )
+        .changed(
+            "least_days_between",
+            was(before, |row| row.least_days_between),
+            after.least_days_between,
+        )
+        .changed(
+            "promote_automatically",
+            was(before, |row| row.promote_automatically),
+            after.promote_automatically,
+        )
 }

@@ -1,0 +1,341 @@
+//! What held-back rows show to be left in the quotes that no candidate has learned.
+//!
+//! Outcomes of a group of rows miss the sum of their predictions by a binomial error, and by whatever the predictions of
+//! the group have in common that is wrong. Over many groups the first has a known size: with S the sum of y - p, V that
+//! of p (1 - p) and b the common error in log-odds, S² / V is 1 + V b² on average, so that (sum of S² / V - groups) / sum
+//! of V is the mean of b² (the score test of a variance component; le Cessie and van Houwelingen 1995). Groups are the
+//! cells of any two features, the levels of categories, and any feature through time. Deliberately a variance and no
+//! correction: how the left-over looks is for a candidate to learn.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::boosted::{Binned, Settings, features};
+use crate::calibrate::bounded_logit;
+use crate::encode::{Bound, Coding, Encoder, Keys, Origin};
+use crate::logistic::sigmoid;
+use crate::table::{MISSING_CODE, TrainingSet, Values};
+
+/// Standard errors by which a left-over has to stand out among all that are looked at.
+const CLEAR: f64 = 4.0;
+/// The same for what changes through time, where each part is predicted by a fit of its own that errs for all of it.
+const MOVED: f64 = 5.0;
+/// The same for levels too rare to be told apart, where a left-over is expected.
+const EXPECTED: f64 = 2.0;
+/// Groups of a feature.
+const GROUPS: usize = 5;
+/// Most features that are paired: those by which predictions differ most.
+const MOST_FEATURES: usize = 16;
+/// Most pairs whose left-overs are added up; further ones mostly say the same again.
+const MOST_PAIRS: usize = 3;
+/// Least sum of p (1 - p) of a group that is judged.
+const LEAST_WEIGHT: f64 = 0.5;
+/// Most rows that are looked at.
+const MOST_ROWS: usize = 50_000;
+/// Later quotes lie further from the training data than held-back parts of it: under a steady drift their squared error
+/// is that many times as large with five parts.
+const BEYOND: f64 = 3.0;
+
+/// Left-over variances of the log-odds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Doubt {
+    /// From what two features do together.
+    pub pairs: f64,
+    /// From what changes through time, for quotes later than the training data.
+    pub drift: f64,
+    /// Per column of categories.
+    pub levels: Vec<LevelDoubt>,
+}
+
+/// Left-over variances among the levels of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LevelDoubt {
+    pub column: String,
+    /// Among levels that the linear part tells apart.
+    pub kept: f64,
+    /// Among the others.
+    pub other: f64,
+}
+
+/// Held-back predictions.
+pub(crate) struct HeldBack<'a> {
+    /// Rows of the training set, one per prediction.
+    pub rows: &'a [usize],
+    pub probabilities: &'a [f64],
+    pub won: &'a [bool],
+    /// Parts of time that were held back together, where folds follow time.
+    pub parts: Option<Vec<usize>>,
+}
+
+/// What `held` shows; `known` are the rows that encoders may be fitted on.
+pub(crate) fn doubt(
+    set: &TrainingSet,
+    known: &[usize],
+    held: &HeldBack<'_>,
+) -> Result<Doubt, Error> {
+    let step = held.rows.len().div_ceil(MOST_ROWS).max(1);
+    let seen: Vec<usize> = (0..held.rows.len()).step_by(step).collect();
+    if seen.is_empty() {
+        return Ok(Doubt::default());
+    }
+    let left = Left::of(held, &seen);
+    let rows: Vec<usize> = seen.iter().map(|&i| held.rows[i]).collect();
+    let encoder = Encoder::fit(&set.features.select(known));
+    let table = set.features.select(&rows);
+    let bound = Bound::new(&encoder, &table)?;
+    let binned = Binned::of(&features(&encoder, &bound, &Settings::default()), &bound);
+    let columns = left.telling(&binned);
+    let together: Vec<(usize, usize)> = (0..columns.len())
+        .flat_map(|a| (0..a).map(move |b| (a, b)))
+        .collect();
+    let cells = |a: &[usize], b: &[usize]| -> Vec<usize> {
+        a.iter().zip(b).map(|(a, b)| a * GROUPS + b).collect()
+    };
+    let mut pairs: Vec<f64> = together
+        .iter()
+        .filter_map(|&(a, b)| left.clear(&cells(&columns[a], &columns[b]), CLEAR))
+        .collect();
+    pairs.sort_by(|a, b| b.total_cmp(a));
+    let drift = held.parts.as_ref().map_or(0.0, |parts| {
+        let parts: Vec<usize> = seen.iter().map(|&i| parts[i]).collect();
+        let moved = columns.iter().map(|column| {
+            let cells: Vec<usize> = parts
+                .iter()
+                .zip(column)
+                .map(|(p, c)| p * GROUPS + c)
+                .collect();
+            left.clear(&cells, MOVED)
+        });
+        let moved = moved.chain([left.clear(&parts, MOVED)]);
+        BEYOND * moved.flatten().fold(0.0, f64::max)
+    });
+    Ok(Doubt {
+        pairs: pairs.iter().take(MOST_PAIRS).fold(0.0, |a, b| a + b),
+        drift,
+        levels: left.levels(&encoder, &bound),
+    })
+}
+
+/// Residuals, their variances and log-odds of the rows that are looked at.
+struct Left {
+    residual: Vec<f64>,
+    weight: Vec<f64>,
+    log_odds: Vec<f64>,
+}
+
+impl Left {
+    fn of(held: &HeldBack<'_>, seen: &[usize]) -> Self {
+        let log_odds: Vec<f64> = seen
+            .iter()
+            .map(|&i| bounded_logit(held.probabilities[i]))
+            .collect();
+        let p: Vec<f64> = log_odds.iter().map(|&z| sigmoid(z)).collect();
+        let won = seen.iter().map(|&i| f64::from(u8::from(held.won[i])));
+        Self {
+            residual: won.zip(&p).map(|(y, p)| y - p).collect(),
+            weight: p.iter().map(|p| p * (1.0 - p)).collect(),
+            log_odds,
+        }
+    }
+
+    /// The left-over variance between groups where it is clear by so many standard errors.
+    fn clear(&self, group: &[usize], errors: f64) -> Option<f64> {
+        let count = group.iter().max().map_or(0, |g| g + 1);
+        let (mut sum, mut weight) = (vec![0.0; count], vec![0.0; count]);
+        for (r, &g) in group.iter().enumerate() {
+            sum[g] += self.residual[r];
+            weight[g] += self.weight[r];
+        }
+        self.variance(&sum, &weight, LEAST_WEIGHT, errors)
+    }
+
+    fn variance(&self, sum: &[f64], weight: &[f64], least: f64, errors: f64) -> Option<f64> {
+        let (mut chi, mut groups, mut total) = (0.0, 0.0, 0.0);
+        for (s, &v) in sum.iter().zip(weight).filter(|(_, v)| **v > least) {
+            chi += s * s / v;
+            groups += 1.0;
+            total += v;
+        }
+        let excess: f64 = chi - groups;
+        (groups > 1.0 && excess > errors * (2.0 * groups).sqrt()).then(|| excess / total)
+    }
+
+    /// Features in groups of about equal size, those by which predictions differ most.
+    fn telling(&self, binned: &Binned) -> Vec<Vec<usize>> {
+        let mut found: Vec<(f64, Vec<usize>)> = (0..binned.width)
+            .map(|at| {
+                let group = grouped(binned, at);
+                (self.spread(&group), group)
+            })
+            .collect();
+        if found.len() > MOST_FEATURES {
+            found.sort_by(|a, b| b.0.total_cmp(&a.0));
+            found.truncate(MOST_FEATURES);
+        }
+        found.into_iter().map(|f| f.1).collect()
+    }
+
+    /// Variance of the mean log-odds between groups.
+    fn spread(&self, group: &[usize]) -> f64 {
+        let (mut sums, mut counts) = ([0.0; GROUPS], [0.0; GROUPS]);
+        for (r, &g) in group.iter().enumerate() {
+            sums[g] += self.log_odds[r];
+            counts[g] += 1.0;
+        }
+        let all: f64 = counts.iter().sum();
+        let mean = sums.iter().sum::<f64>() / all;
+        (0..GROUPS)
+            .filter(|&g| counts[g] > 0.0)
+            .map(|g| counts[g] / all * (sums[g] / counts[g] - mean).powi(2))
+            .sum()
+    }
+
+    /// Left-overs among the levels of every column of categories.
+    fn levels(&self, encoder: &Encoder, bound: &Bound<'_>) -> Vec<LevelDoubt> {
+        let mut found = Vec::new();
+        for block in &encoder.blocks {
+            let (Coding::Slots(slots), Origin::Column(at)) = (&block.coding, block.origin) else {
+                continue;
+            };
+            let (Keys::Names(names), Some(Values::Category { codes, levels })) =
+                (&slots.keys, bound.columns[at])
+            else {
+                continue;
+            };
+            let mut sides: [BTreeMap<u32, (f64, f64)>; 2] = Default::default();
+            let kept: Vec<bool> = levels
+                .iter()
+                .map(|l| names.binary_search(l).is_ok())
+                .collect();
+            for (r, &code) in codes
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| **c != MISSING_CODE)
+            {
+                let side = &mut sides[usize::from(!kept[code as usize])];
+                let cell = side.entry(code).or_default();
+                cell.0 += self.residual[r];
+                cell.1 += self.weight[r];
+            }
+            let [kept, other] =
+                sides.map(|side| side.into_values().unzip::<f64, f64, Vec<_>, Vec<_>>());
+            let doubt = LevelDoubt {
+                column: encoder.schema[at].name.clone(),
+                kept: self.variance(&kept.0, &kept.1, 0.0, CLEAR).unwrap_or(0.0),
+                other: self
+                    .variance(&other.0, &other.1, 0.0, EXPECTED)
+                    .unwrap_or(0.0),
+            };
+            if doubt.kept > 0.0 || doubt.other > 0.0 {
+                found.push(doubt);
+            }
+        }
+        found
+    }
+}
+
+/// The bins of a feature in at most [`GROUPS`] groups of about equal size.
+fn grouped(binned: &Binned, at: usize) -> Vec<usize> {
+    let bins: Vec<usize> = (0..binned.rows())
+        .map(|r| usize::from(binned.row(r)[at]))
+        .collect();
+    let mut counts = vec![0usize; binned.count(at)];
+    bins.iter().for_each(|&b| counts[b] += 1);
+    let used = counts.iter().filter(|c| **c > 0).count();
+    let (mut before, mut place) = (0, 0);
+    let mut of_bin = vec![0; counts.len()];
+    for (bin, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
+        of_bin[bin] = if used <= GROUPS {
+            place
+        } else {
+            (2 * before + count) * GROUPS / (2 * bins.len())
+        };
+        before += count;
+        place += 1;
+    }
+    bins.into_iter()
+        .map(|b| of_bin[b].min(GROUPS - 1))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::table::{Column, Role, Table};
+
+    const ROWS: usize = 6000;
+
+    /// Two numbers, 60 levels, and outcomes of the log-odds that `truth` gives (row, numbers, level); predictions know
+    /// nothing but 50 %.
+    fn shown(seed: u64, truth: impl Fn(usize, [f64; 2], usize) -> f64) -> Doubt {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let numbers: Vec<[f64; 2]> = (0..ROWS)
+            .map(|_| [rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0)])
+            .collect();
+        let level: Vec<usize> = (0..ROWS).map(|_| rng.random_range(0..60)).collect();
+        let won: Vec<bool> = (0..ROWS)
+            .map(|r| rng.random::<f64>() < sigmoid(truth(r, numbers[r], level[r])))
+            .collect();
+        let names: Vec<String> = level.iter().map(|l| format!("level {l}")).collect();
+        let names: Vec<Option<&str>> = names.iter().map(|n| Some(n.as_str())).collect();
+        let number = |k: usize| Values::Number(numbers.iter().map(|x| x[k]).collect());
+        let set = TrainingSet {
+            features: Table {
+                columns: vec![
+                    Column::new("a", Role::Feature, number(0)),
+                    Column::new("b", Role::Feature, number(1)),
+                    Column::from_texts("level", Role::Feature, &names),
+                ],
+            },
+            outcome: won.clone(),
+            date: None,
+            group: None,
+        };
+        let rows: Vec<usize> = (0..ROWS).collect();
+        let held = HeldBack {
+            rows: &rows,
+            probabilities: &vec![0.5; ROWS],
+            won: &won,
+            parts: Some(rows.iter().map(|r| r * 5 / ROWS).collect()),
+        };
+        doubt(&set, &rows, &held).expect("a valid set")
+    }
+
+    #[test]
+    fn right_predictions_leave_nothing() {
+        let found = (0..20)
+            .filter(|&seed| shown(seed, |_, _, _| 0.0) != Doubt::default())
+            .count();
+        assert!(found <= 1, "{found} of 20");
+    }
+
+    #[test]
+    fn a_crossing_of_two_numbers_is_left() {
+        let doubt = shown(
+            1,
+            |_, [a, b], _| if (a > 0.0) == (b > 0.0) { 0.6 } else { -0.6 },
+        );
+        assert!((0.2..0.4).contains(&doubt.pairs), "{doubt:?}");
+        assert!(doubt.drift == 0.0 && doubt.levels.is_empty());
+    }
+
+    #[test]
+    fn what_changes_through_time_is_left() {
+        let slope = |r: usize| 2.0 * r as f64 / ROWS as f64 - 1.0;
+        let doubt = shown(2, |r, [a, _], _| 1.5 * slope(r) * a);
+        assert!(doubt.drift > 0.2, "{doubt:?}");
+        let doubt = shown(3, |r, _, _| slope(r));
+        assert!(doubt.drift > 0.5, "{doubt:?}");
+    }
+
+    #[test]
+    fn levels_that_differ_are_left() {
+        // Alternating by 0.7, so that the variance is 0.49.
+        let doubt = shown(4, |_, _, l| if l % 2 == 0 { 0.7 } else { -0.7 });
+        assert_eq!(doubt.levels.len(), 1, "{doubt:?}");
+        assert!((0.35..0.6).contains(&doubt.levels[0].kept), "{doubt:?}");
+    }
+}
