@@ -27,6 +27,7 @@ pub mod reports;
 pub mod show;
 pub mod team;
 pub mod wait;
+pub mod watch;
 
 pub use connection::Connection;
 pub use credentials::Credentials;

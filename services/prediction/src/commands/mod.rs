@@ -2,6 +2,7 @@
 //! adds what warns of the model, and holds rows, news and the audit entry. Deliberately no rules of fields: `domain` has them.
 
 mod aliases;
+mod changes;
 mod comparisons;
 mod decided;
 mod drift;
@@ -10,13 +11,14 @@ mod export;
 mod models;
 mod outcomes;
 mod policies;
+mod retention;
 mod shadow;
 mod track_record;
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use platform::{Kit, page::Page, wire::timestamp};
+use platform::{Kit, wire::timestamp};
 use prost::Message as _;
 use proto::{
     prediction::{Prediction, QuoteInput},
@@ -40,8 +42,10 @@ use crate::{
         messages::evidence_text,
         policy::Policy,
     },
-    store::{self, KeptRow, PredictionRow},
+    store::{self, PredictionRow},
 };
+
+pub use retention::{RetentionBell, expire};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -54,6 +58,7 @@ pub struct Commands {
     ids: Ids,
     challengers: Challengers,
     drift_watch: DriftWatch,
+    retention_bell: RetentionBell,
 }
 
 impl Commands {
@@ -65,6 +70,7 @@ impl Commands {
             ids: Ids::default(),
             challengers: Challengers::default(),
             drift_watch: DriftWatch::default(),
+            retention_bell: RetentionBell::default(),
         }
     }
 
@@ -173,23 +179,6 @@ impl Commands {
         tx.commit().await?;
         let detail = detail.ok_or(Error::NoPrediction(id))?;
         Ok(Prediction::decode(detail.as_slice())?)
-    }
-
-    pub async fn list_predictions(
-        &self,
-        caller: &Caller,
-        model_id: Option<Uuid>,
-        page: Page,
-    ) -> Result<Vec<KeptRow>> {
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
-        let rows = match model_id {
-            Some(model_id) => {
-                store::list_predictions_of_model(&mut tx, model_id, page.before, page.size).await?
-            }
-            None => store::list_predictions(&mut tx, page.before, page.size).await?,
-        };
-        tx.commit().await?;
-        Ok(rows)
     }
 }
 
