@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::options::NatsUser;
 use crate::command;
 use crate::environment::FOREIGN_POSTGRES_SETTINGS;
 use crate::error::Error;
 use crate::files;
 use crate::identity::Identity;
+use crate::options::NatsUser;
 use crate::ports;
 use crate::process;
 use crate::version::Version;
