@@ -1,4 +1,4 @@
-//! Between the boosted part of a model and its stored messages.
+//! Between the boosted part of a model, its blend and what widens its intervals, and their stored messages.
 //!
 //! Trees are stored in preorder, so that children need no numbers and no loop can be written down. Deliberately
 //! distrustful on the way in, as in `convert`.
@@ -9,6 +9,7 @@ use crate::Error;
 use crate::blend::Blend;
 use crate::boosted::{BinSet, Bins, Ensemble, Feature, Grid, Member, Node, Pair, Shape, Tree};
 use crate::calibrate::Calibration;
+use crate::caution::Caution;
 use crate::model::Model;
 
 /// Deepest tree that is read; fits stay below 64 leaves.
@@ -56,6 +57,39 @@ pub(super) fn message_of(ensemble: &Ensemble) -> messages::Boosted {
         members: ensemble.members.iter().map(member_message).collect(),
         share: ensemble.share,
     }
+}
+
+pub(super) fn caution_message(caution: &Caution) -> messages::Caution {
+    let (columns, left) = (0u32..)
+        .zip(caution.left.iter().copied())
+        .filter(|(_, v)| *v > 0.0)
+        .unzip();
+    messages::Caution {
+        boosted: caution.boosted,
+        columns,
+        left,
+    }
+}
+
+pub(super) fn caution_of(message: messages::Caution, width: usize) -> Result<Caution, Error> {
+    let mut left = vec![0.0; width];
+    let fits = message.columns.len() == message.left.len()
+        && message.columns.iter().all(|&c| (c as usize) < width)
+        && message.left.iter().all(|v| v.is_finite() && *v >= 0.0)
+        && message.boosted.is_finite()
+        && message.boosted >= 1.0;
+    if !fits {
+        return Err(corrupt(
+            "what widens its intervals does not fit its columns",
+        ));
+    }
+    for (&column, &variance) in message.columns.iter().zip(&message.left) {
+        left[column as usize] = variance;
+    }
+    Ok(Caution {
+        boosted: message.boosted,
+        left,
+    })
 }
 
 fn feature_message(feature: &Feature) -> messages::Feature {
