@@ -185,6 +185,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
     let read = [
         "ExplainDifference",
         "GetDrift",
+        "GetLedgerSettings",
         "GetOutcome",
         "GetPrediction",
         "ListPredictions",
@@ -214,7 +215,8 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "RevokeServiceAccount",
             "TransferOwnership",
             "VerifyAuditTrail",
-            "DeleteDataset"
+            "DeleteDataset",
+            "SetLedgerSettings"
         ]
     );
     assert_eq!(

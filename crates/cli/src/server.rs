@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod keys;
 pub mod migrate;
+pub mod nats_config;
 pub mod serve;
 pub mod stack;
 pub mod up;
@@ -27,6 +28,8 @@ pub enum ServerCommand {
     /// Rotate the key-encryption keys, and say what each has sealed
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Write the users of nats-server, with what each service may say and hear
+    NatsConfig(nats_config::NatsConfigArgs),
     /// Say what is missing or misconfigured on this machine, and how to mend it
     Doctor(doctor::DoctorArgs),
 }
@@ -42,6 +45,7 @@ pub async fn run(command: ServerCommand, global: &Global) -> Result<()> {
         ServerCommand::Serve(args) => serve::run(&args).await,
         ServerCommand::Migrate(args) => migrate::run(&args).await,
         ServerCommand::Keys(command) => keys::run(command).await,
+        ServerCommand::NatsConfig(args) => nats_config::run(&args),
         ServerCommand::Doctor(args) => doctor::run(&args, global.output),
     }
 }

@@ -144,6 +144,10 @@ fn settings(name: &str, password: &str, port: u16, monitor_port: u16, place: Pla
     if place.durable {
         jetstream["sync_interval"] = json!("always");
     }
+    let mut users = vec![json!({ "user": USER, "password": password })];
+    users.extend(place.nats_users.iter().map(|user| {
+        json!({ "user": user.name, "password": user.password, "permissions": user.permissions })
+    }));
     json!({
         "server_name": name,
         "listen": format!("127.0.0.1:{port}"),
@@ -151,7 +155,7 @@ fn settings(name: &str, password: &str, port: u16, monitor_port: u16, place: Pla
         "max_payload": LARGEST_PAYLOAD_BYTES,
         "pid_file": pid_file(place.data_dir).to_string_lossy(),
         "jetstream": jetstream,
-        "authorization": { "user": USER, "password": password },
+        "authorization": { "users": users },
     })
 }
 

@@ -50,6 +50,25 @@ pub struct StartOptions {
     pub postgres_url: Option<String>,
     /// A running NATS server to use instead of starting one.
     pub nats_url: Option<String>,
+    /// Users of the NATS server that is started, beside the one who may do everything.
+    pub nats_users: Vec<NatsUser>,
+}
+
+/// A user of the NATS server.
+#[derive(Clone)]
+pub struct NatsUser {
+    /// Name to log in with.
+    pub name: String,
+    /// Password; one that looks like a number is taken for one.
+    pub password: String,
+    /// What the user may say and hear, as nats-server's configuration writes it.
+    pub permissions: serde_json::Value,
+}
+
+impl std::fmt::Debug for NatsUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NatsUser({})", self.name)
+    }
 }
 
 impl StartOptions {
@@ -62,6 +81,7 @@ impl StartOptions {
             remove_data: false,
             postgres_url: None,
             nats_url: None,
+            nats_users: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::environment::FOREIGN_POSTGRES_SETTINGS;
 use crate::error::Error;
 use crate::files;
 use crate::identity::Identity;
+use crate::options::NatsUser;
 use crate::ports;
 use crate::process;
 use crate::version::Version;
@@ -42,6 +43,7 @@ pub(crate) struct Place<'a> {
     /// The process group that the keeper ends when the owner goes away during a start.
     pub(crate) group: i32,
     pub(crate) durable: bool,
+    pub(crate) nats_users: &'a [NatsUser],
 }
 
 /// A running Postgres.

@@ -334,3 +334,38 @@ fn minimise(from: &[f64], gradient: &[f64], hessian: &[f64], subset: usize) -> V
     }
     w
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_those_of_finite_differences() {
+        let p = |k: f64| -> Vec<f64> {
+            (0..50)
+                .map(|r| 0.5 + 0.45 * (k * f64::from(r)).sin())
+                .collect()
+        };
+        let candidates = [p(0.9), p(1.7), p(2.3)];
+        let won: Vec<bool> = (0..50).map(|r| r % 5 < 2).collect();
+        let rows = Rows::new(&candidates, &[0.4; 50], &won);
+        let (weights, step) = (vec![0.2, 0.5, 0.1], 1e-5);
+        let value = |w: &[f64]| average(&rows.losses(w));
+        let moved = |at: usize, by: f64| -> Vec<f64> {
+            let mut weights = weights.clone();
+            weights[at] += by;
+            weights
+        };
+        let (gradient, hessian) = rows.slopes(&weights);
+        for a in 0..3 {
+            let (up, down) = (moved(a, step), moved(a, -step));
+            let slope = (value(&up) - value(&down)) / (2.0 * step);
+            assert!((gradient[a] - slope).abs() < 1e-8, "{a}: {slope}");
+            let (up, down) = (rows.slopes(&up).0, rows.slopes(&down).0);
+            for b in 0..3 {
+                let bend = (up[b] - down[b]) / (2.0 * step);
+                assert!((hessian[a * 3 + b] - bend).abs() < 1e-7, "{a} {b}: {bend}");
+            }
+        }
+    }
+}

@@ -62,7 +62,8 @@ pub(crate) fn choose(
     let fits = (parts.len() * options.penalties.len()).max(1) as f64;
     let mut done = 0.0;
     tick(0.0)?;
-    let logistic = cross_validate(set, &parts, &options.penalties, falling, &mut || {
+    let how = (falling, options.threads.max(1));
+    let logistic = cross_validate(set, &parts, &options.penalties, how, &mut || {
         done += 1.0;
         tick(LOGISTIC_DONE * done / fits)
     })?;

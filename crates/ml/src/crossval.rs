@@ -6,7 +6,9 @@
 use crate::Error;
 use crate::encode::{Bound, Encoder};
 use crate::logistic::{Exactness, fit_path, sigmoid};
+use crate::parallel;
 use crate::score::{log_loss, standard_error};
+use crate::split::folds;
 use crate::table::TrainingSet;
 
 /// Cross-validated log loss of one penalty.
@@ -35,48 +37,87 @@ pub(crate) struct CrossValidation {
 /// Probabilities of held-back rows, one vector per penalty, the base rate's last.
 type HeldBack = Vec<Vec<f64>>;
 
-/// Cross-validates `penalties` over `folds`, the effect of the price held at falling where `falling`; `tick` is told after
-/// every fit and may stop.
+/// Cross-validates `penalties` over `folds`, the effect of the price held at falling where `falling`, on at most `threads`
+/// threads; `tick` is told once per penalty and fold, after every few folds, and may stop.
 pub(crate) fn cross_validate(
     set: &TrainingSet,
     folds: &[(Vec<usize>, Vec<usize>)],
     penalties: &[f64],
-    falling: bool,
+    (falling, threads): (bool, usize),
     tick: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<CrossValidation, Error> {
     let mut pooled: HeldBack = vec![Vec::new(); penalties.len() + 1];
     let mut outcomes = Vec::new();
-    for (fitted, held) in folds {
-        let (table, won) = set.select(fitted);
-        let (held_table, held_won) = set.select(held);
-        let encoder = Encoder::fit(&table);
-        let rows = encoder.apply(&Bound::new(&encoder, &table)?).rows;
-        let held_rows = encoder.apply(&Bound::new(&encoder, &held_table)?).rows;
-        let held_down = if falling {
-            encoder.rising_with_price()
-        } else {
-            Vec::new()
-        };
-        let fits = fit_path(
-            &rows,
-            &won,
-            penalties,
-            &held_down,
-            Exactness::Comparison,
-            tick,
-        )?;
-        for (pool, fit) in pooled.iter_mut().zip(&fits) {
-            pool.extend((0..held.len()).map(|r| sigmoid(held_rows.dot(r, &fit.weights))));
+    for some in folds.chunks(threads.max(1)) {
+        let done = parallel::map(some.len(), threads, |at| {
+            held_back(set, &some[at], penalties, falling)
+        });
+        for (found, (_, held)) in done.into_iter().zip(some) {
+            for (pool, found) in pooled.iter_mut().zip(found?) {
+                pool.extend(found);
+            }
+            outcomes.extend(held.iter().map(|&r| set.outcome[r]));
+            penalties.iter().try_for_each(|_| tick())?;
         }
-        let base = won.iter().filter(|&&y| y).count() as f64 / won.len() as f64;
-        pooled[penalties.len()].extend(std::iter::repeat_n(base, held.len()));
-        outcomes.extend(held_won);
     }
     let rows = folds.iter().flat_map(|(_, held)| held.iter().copied());
     Ok(CrossValidation {
         rows: rows.collect(),
         ..judge(pooled, outcomes, penalties)
     })
+}
+
+/// Probabilities of the held-back rows of one fold.
+fn held_back(
+    set: &TrainingSet,
+    (fitted, held): &(Vec<usize>, Vec<usize>),
+    penalties: &[f64],
+    falling: bool,
+) -> Result<HeldBack, Error> {
+    let (table, won) = set.select(fitted);
+    let held_table = set.features.select(held);
+    let encoder = Encoder::fit(&table);
+    let rows = encoder.apply(&Bound::new(&encoder, &table)?).rows;
+    let held_rows = encoder.apply(&Bound::new(&encoder, &held_table)?).rows;
+    let held_down = if falling {
+        encoder.rising_with_price()
+    } else {
+        Vec::new()
+    };
+    let fits = fit_path(
+        &rows,
+        &won,
+        penalties,
+        &held_down,
+        Exactness::Comparison,
+        &mut || Ok(()),
+    )?;
+    let answer = |weights: &[f64]| -> Vec<f64> {
+        (0..held.len())
+            .map(|r| sigmoid(held_rows.dot(r, weights)))
+            .collect()
+    };
+    let mut found: HeldBack = fits.iter().map(|fit| answer(&fit.weights)).collect();
+    let base = won.iter().filter(|&&y| y).count() as f64 / won.len() as f64;
+    found.push(vec![base; held.len()]);
+    Ok(found)
+}
+
+/// Cross-validated log loss of every penalty of a path for the linear part alone, over the folds that [`crate::train`]
+/// would make of all rows.
+///
+/// # Errors
+/// As [`crate::train`].
+pub fn penalty_curve(
+    set: &TrainingSet,
+    penalties: &[f64],
+    (count, seed, threads): (usize, u64, usize),
+) -> Result<Vec<PenaltyScore>, Error> {
+    set.validate()?;
+    let rows: Vec<usize> = (0..set.outcome.len()).collect();
+    let folds = folds(set, &rows, count, set.date.is_some(), seed);
+    let found = cross_validate(set, &folds, penalties, (false, threads), &mut || Ok(()))?;
+    Ok(found.curve)
 }
 
 /// Everything but the rows.

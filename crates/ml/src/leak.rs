@@ -1,6 +1,7 @@
 //! Columns that give the outcome away, found before they can flatter a model.
 //!
-//! Deliberately one column at a time and near-perfect only: what merely predicts well is what a model is for. Categories
+//! Deliberately one column at a time, and only where it orders quotes better than what is known when quoting ever did in
+//! the sets that this was tried on: what merely predicts well is what a model is for. Categories
 //! and bent numbers are judged on rows that their rates were not taken from, so that a unique number, which separates
 //! everything it has seen, is no finding.
 
@@ -8,10 +9,14 @@ use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::score::auc;
-use crate::table::{MISSING_CODE, Table, Values};
+use crate::table::{Column, MISSING_CODE, Table, TrainingSet, Values};
 
-/// From this AUC on a column alone is too good to be true.
+/// From this AUC on a column alone is too good to be true, whatever its interval.
 pub const LEAK_AUC: f64 = 0.98;
+/// The same where the lower end of its 95 % interval lies above the second number.
+const SUSPICIOUS: (f64, f64) = (0.9, 0.88);
+/// Characters of a level that tell its make, without digits: `W-017` and `W-300` are alike.
+const MAKE: usize = 12;
 /// Fewest rows of either outcome, and fewest filled cells, to say anything.
 const LEAST: usize = 10;
 /// Chance below which "filled for one outcome only" is no coincidence.
@@ -160,6 +165,36 @@ pub fn find_leaks(
     Ok(findings)
 }
 
+/// [`find_leaks`] over a training set, and its days as days since the quote's own: a date of an order says little by itself
+/// and everything by how soon it came.
+///
+/// # Errors
+/// As [`find_leaks`].
+pub fn find_leaks_in(set: &TrainingSet) -> Result<Vec<LeakFinding>, Error> {
+    let mut findings = find_leaks(&set.features, &set.outcome, None)?;
+    let Some(quoted) = &set.date else {
+        return Ok(findings);
+    };
+    let since = |column: &Column| {
+        let Values::Date(days) = &column.values else {
+            return None;
+        };
+        let known = findings.iter().any(|f| f.column == column.name);
+        let since = days.iter().zip(quoted);
+        let since = since.map(|(d, q)| d.map_or(f64::NAN, |d| f64::from(d) - f64::from(*q)));
+        (!known).then(|| Column::new(&column.name, column.role, Values::Number(since.collect())))
+    };
+    let columns: Vec<Column> = set.features.columns.iter().filter_map(since).collect();
+    if !columns.is_empty() {
+        let late = find_leaks(&Table { columns }, &set.outcome, None)?;
+        findings.extend(
+            late.into_iter()
+                .filter(|f| !matches!(f.kind, LeakKind::FilledForOneOutcome { .. })),
+        );
+    }
+    Ok(findings)
+}
+
 fn filled_for_one(values: &Values, won: &[bool], wins: usize) -> Option<LeakKind> {
     let filled = |r: usize| match values {
         Values::Number(v) => !v[r].is_nan(),
@@ -210,7 +245,10 @@ fn separates(values: &Values, won: &[bool]) -> Option<LeakKind> {
             let days: Vec<f64> = v.iter().map(day).collect();
             ranks(&days, won).or_else(|| levels(&bins(&days), won))
         }
-        Values::Category { codes, .. } => levels(codes, won),
+        Values::Category {
+            codes,
+            levels: names,
+        } => levels(codes, won).or_else(|| levels(&makes(codes, names), won)),
     }
 }
 
@@ -225,9 +263,31 @@ fn ranks(v: &[f64], won: &[bool]) -> Option<LeakKind> {
     if wins < LEAST || y.len() - wins < LEAST {
         return None;
     }
-    let area = auc(&x, &y)?.value;
-    let (rising, auc) = (area >= 0.5, area.max(1.0 - area));
-    (auc > LEAK_AUC).then_some(LeakKind::Ranks { auc, rising })
+    let area = auc(&x, &y)?;
+    let (rising, auc) = (area.value >= 0.5, area.value.max(1.0 - area.value));
+    let low = if rising { area.low } else { 1.0 - area.high };
+    too_good(auc, low).then_some(LeakKind::Ranks { auc, rising })
+}
+
+fn too_good(auc: f64, low: f64) -> bool {
+    auc > LEAK_AUC || (auc > SUSPICIOUS.0 && low > SUSPICIOUS.1)
+}
+
+/// What levels look like: codes of their letters and signs, so that numbers behind a prefix that tells the outcome are
+/// found, though none comes twice.
+fn makes(codes: &[u32], levels: &[String]) -> Vec<u32> {
+    let mut known: BTreeMap<String, u32> = BTreeMap::new();
+    let of_level: Vec<u32> = levels
+        .iter()
+        .map(|level| {
+            let letters = level.chars().filter(|c| !c.is_ascii_digit());
+            let make: String = letters.take(MAKE).collect();
+            let next = known.len() as u32;
+            *known.entry(make).or_insert(next)
+        })
+        .collect();
+    let of_code = |&c: &u32| of_level.get(c as usize).copied().unwrap_or(MISSING_CODE);
+    codes.iter().map(of_code).collect()
 }
 
 /// The bin of every number; [`MISSING_CODE`] for missing ones.
@@ -272,9 +332,9 @@ fn levels(codes: &[u32], won: &[bool]) -> Option<LeakKind> {
     };
     let p: Vec<f64> = rows.iter().map(|&r| rate(codes[r], !half(r))).collect();
     let y: Vec<bool> = rows.iter().map(|&r| won[r]).collect();
-    let area = auc(&p, &y)?.value;
-    (area > LEAK_AUC).then(|| LeakKind::Levels {
-        auc: area,
+    let area = auc(&p, &y)?;
+    too_good(area.value, area.low).then(|| LeakKind::Levels {
+        auc: area.value,
         purity: purity(codes, won, &rows),
     })
 }

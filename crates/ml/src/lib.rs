@@ -64,7 +64,7 @@ pub use artefact::FORMAT;
 pub use blend::{Blend, BlendChoice, fit_blend};
 pub use boosted::{Boosted, Family, Settings};
 pub use calibrate::{Calibration, CalibrationChoice, choose_calibration};
-pub use crossval::PenaltyScore;
+pub use crossval::{PenaltyScore, penalty_curve};
 pub use dependence::{Dependence, DependencePoint, Shape, partial_dependence};
 pub use difference::{Answered, Effect, Share, split_difference};
 pub use drift::{
@@ -79,7 +79,7 @@ pub use error::Error;
 pub use grade::{EvidenceStatus, Grade, Graded, Oddity, Reason, evidence_status, grade};
 pub use history::{PriceBasis, PriceHistory};
 pub use importance::Importance;
-pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks};
+pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks, find_leaks_in};
 pub use learning_curve::{
     CurvePoint, LearningCurve, PowerLaw, RowsNeeded, Trainer, Trial, learning_curve,
 };

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::choose::choose;
 use crate::evaluate::{TestRows, by_segment, curve, evaluate_all};
 use crate::importance::importance;
-use crate::leak::find_leaks;
+use crate::leak::find_leaks_in;
 use crate::model::{Evidence, Model, Recipe};
 use crate::parameters::parameters;
 use crate::split::{Split, split};
@@ -143,7 +143,7 @@ pub fn train(
     reporter.tell(Stage::Preparing, 0.0)?;
     options.validate()?;
     let (rows_total, wins_total) = gate(set)?;
-    let leaks = find_leaks(&set.features, &set.outcome, None)?;
+    let leaks = find_leaks_in(set)?;
     let sides = split(set, options.test_share, options.seed);
     let chosen = choose(set, options, &sides, &mut |share| {
         reporter.tell(Stage::Folding, 0.03 + 0.57 * share)

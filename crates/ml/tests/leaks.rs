@@ -4,8 +4,9 @@
 
 mod common;
 
+use common::kinds::KINDS;
 use common::{column, normal, quotes, read_csv, real_data, sigmoid};
-use ml::{Column, LeakKind, Role, Table, Values, find_leaks};
+use ml::{Column, LeakKind, Role, Table, Values, find_leaks, find_leaks_in};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -168,6 +169,143 @@ fn honest_columns_pass() {
     let found = find_leaks(&table, &won, None).unwrap();
     assert!(found.is_empty(), "{found:?}");
     assert!(sigmoid(0.0) == 0.5);
+}
+
+/// Columns that are filled in after the outcome, as companies have them: what it is, and its values from the outcomes and
+/// days of the quotes.
+fn leaking(kind: &str, won: &[bool], days: &[i32], price: &[f64], seed: u64) -> Values {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let r = &mut rng;
+    let numbers = |r: &mut ChaCha8Rng, of: &dyn Fn(&mut ChaCha8Rng, bool) -> f64| {
+        Values::Number(won.iter().map(|&y| of(r, y)).collect())
+    };
+    let texts = |r: &mut ChaCha8Rng, of: &dyn Fn(&mut ChaCha8Rng, bool) -> String| {
+        let cells: Vec<String> = won.iter().map(|&y| of(r, y)).collect();
+        let cells: Vec<Option<&str>> = cells.iter().map(|c| Some(c.as_str())).collect();
+        Column::from_texts("leak", Role::Feature, &cells).values
+    };
+    let flag = |y: bool| f64::from(u8::from(y));
+    let count = |r: &mut ChaCha8Rng, mean: f64| {
+        // Knuth's draw of a Poisson count.
+        let (mut product, mut n) = (r.random::<f64>(), 0.0);
+        while product > (-mean).exp() {
+            product *= r.random::<f64>();
+            n += 1.0;
+        }
+        n
+    };
+    match kind {
+        "copy" => numbers(r, &|r, y| flag(y != (r.random::<f64>() < 0.02))),
+        "noisy copy" => numbers(r, &|r, y| flag(y != (r.random::<f64>() < 0.08))),
+        "noisy number" => numbers(r, &|r, y| 4.0 * flag(y) + normal(r)),
+        "filled when won" => numbers(r, &|r, y| {
+            if y {
+                r.random_range(10.0..60.0)
+            } else {
+                f64::NAN
+            }
+        }),
+        "filled mostly when won" => numbers(r, &|r, y| {
+            if y && r.random::<f64>() < 0.7 {
+                r.random_range(10.0..60.0)
+            } else {
+                f64::NAN
+            }
+        }),
+        "reason of loss" => texts(r, &|r, y| {
+            let why = ["price", "time", "rival", "none given"][r.random_range(0..4)];
+            if y { "" } else { why }.to_owned()
+        }),
+        "order date" => {
+            let day = |(&y, &d): (&bool, &i32)| {
+                Some(
+                    d + if y {
+                        r.random_range(5..40)
+                    } else {
+                        r.random_range(60..200)
+                    },
+                )
+            };
+            Values::Date(won.iter().zip(days).map(day).collect())
+        }
+        "stage count" => numbers(r, &|r, y| {
+            if y {
+                count(r, 6.0) + 3.0
+            } else {
+                count(r, 2.0)
+            }
+        }),
+        "status" => texts(r, &|r, y| {
+            let of = if y {
+                ["shipped", "invoiced", "ordered"]
+            } else {
+                ["closed", "archived", "closed"]
+            };
+            of[r.random_range(0..3)].to_owned()
+        }),
+        "sales person code" => texts(r, &|r, y| {
+            format!("{}{}", if y { 'W' } else { 'L' }, r.random_range(0..400))
+        }),
+        "order number" => texts(r, &|r, y| {
+            format!(
+                "{}{}",
+                if y { 'A' } else { 'Q' },
+                r.random_range(0..1_000_000)
+            )
+        }),
+        _ => {
+            let paid = |(&y, &p): (&bool, &f64)| {
+                if y {
+                    p * r.random_range(0.97..1.0)
+                } else {
+                    0.0
+                }
+            };
+            Values::Number(won.iter().zip(price).map(paid).collect())
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_leak_is_named_and_nothing_else() {
+    let kinds = [
+        "copy",
+        "noisy copy",
+        "noisy number",
+        "filled when won",
+        "filled mostly when won",
+        "reason of loss",
+        "order date",
+        "stage count",
+        "status",
+        "sales person code",
+        "order number",
+        "invoiced amount",
+    ];
+    for (kind, seed) in kinds.iter().flat_map(|k| (0..5).map(move |s| (*k, s))) {
+        let mut set = quotes(1500, -0.8, 40 + seed).set;
+        let days = set.date.clone().expect("quotes have days");
+        let Values::Number(price) = &set.features.columns[1].values else {
+            panic!("prices are numbers")
+        };
+        let values = leaking(kind, &set.outcome, &days, price, seed);
+        let column = Column::new("leak", Role::Feature, values);
+        set.features.columns.push(column);
+        let found = find_leaks_in(&set).expect("valid");
+        assert!(!found.is_empty(), "{kind}, seed {seed}");
+        assert!(found.iter().all(|f| f.column == "leak"), "{found:?}");
+    }
+}
+
+#[test]
+fn kinds_without_a_leak_name_none() {
+    for kind in &KINDS {
+        for seed in 0..3 {
+            let set = kind.draw(1500, 10, seed).train;
+            let found = find_leaks_in(&set).expect("valid");
+            assert!(found.is_empty(), "{}: {found:?}", kind.name);
+        }
+    }
 }
 
 #[test]

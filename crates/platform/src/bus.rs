@@ -135,7 +135,8 @@ impl Bus {
         let (lost, losses) = watch::channel(0);
         let client = options
             .name(format!("valutai-{name}"))
-            .custom_inbox_prefix(format!("_INBOX_{name}_{}", Uuid::now_v7().simple()))
+            // Below the service's own word, which its user alone may hear.
+            .custom_inbox_prefix(format!("_INBOX_{name}.{}", Uuid::now_v7().simple()))
             .ping_interval(Duration::from_secs(15))
             .retry_on_initial_connect()
             .max_reconnects(None)

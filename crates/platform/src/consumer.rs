@@ -176,6 +176,11 @@ impl Consumer {
             .map(|name| bus.subjects().event_of_all(name))
             .collect();
         filter_subjects.sort();
+        // One subject stands in the request's own subject, so that the server can hold a user to it.
+        let filter_subject = match filter_subjects.len() {
+            1 => filter_subjects.remove(0),
+            _ => String::new(),
+        };
         let config = pull::Config {
             durable_name: Some(self.name.clone()),
             deliver_policy: DeliverPolicy::All,
@@ -184,6 +189,7 @@ impl Consumer {
             // A net: the last delivery is dead-lettered here, not dropped by the server.
             max_deliver: LAST_DELIVERY + 2,
             max_ack_pending: if self.in_order { 1 } else { 1000 },
+            filter_subject,
             filter_subjects,
             ..pull::Config::default()
         };

@@ -1,7 +1,7 @@
 //! Several services in one process: roles, migrations, then each service as it would run alone.
 //! Deliberately no other way of running them: what differs from production is configuration only.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
@@ -28,6 +28,8 @@ pub struct Launch {
     pub app_password: Secret,
     /// NATS with credentials.
     pub nats_url: Secret,
+    /// NATS with the credentials of services that have users of their own, by their names.
+    pub nats_urls: BTreeMap<String, Secret>,
     /// First word of every subject and stream.
     pub subject_prefix: String,
     /// Folder of encrypted blobs.
@@ -116,7 +118,11 @@ impl Launch {
             .to_url_lossy();
         Ok(Config {
             postgres_url: Secret::new(url.to_string()),
-            nats_url: self.nats_url.clone(),
+            nats_url: self
+                .nats_urls
+                .get(service)
+                .unwrap_or(&self.nats_url)
+                .clone(),
             subject_prefix: self.subject_prefix.clone(),
             blob_dir: self.blob_dir.clone(),
             kek: self.kek.clone(),

@@ -17,3 +17,9 @@ pub fn timestamp(at: DateTime<Utc>) -> Timestamp {
 pub fn datetime(at: &Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?)
 }
+
+/// A time by its microseconds since 1970; `None` where it is out of range.
+#[must_use]
+pub fn from_micros(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros)
+}

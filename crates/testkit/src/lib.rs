@@ -2,7 +2,7 @@
 //! database, a subject prefix and a blob folder of its own. Deliberately no mocks, and nothing that a
 //! product may depend on.
 
-use std::{net::SocketAddr, path::PathBuf, sync::OnceLock};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::OnceLock};
 
 use localservers::{Options, SharedServers, shared_for_run};
 use platform::{
@@ -59,6 +59,7 @@ impl World {
                     .collect::<String>(),
             ),
             nats_url: Secret::new(nats_url),
+            nats_urls: BTreeMap::new(),
             subject_prefix: name.clone(),
             blob_dir: blob_dir(&name),
             kek: Key::generate().into(),

@@ -18,7 +18,7 @@ use proto::{
     rpc::{Caller, Context},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
+use tokio::{sync::broadcast, time::Instant};
 use tonic::{Status, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -35,13 +35,48 @@ const USER_AGENT_MAX: usize = 200;
 /// thrown away.
 const CLIENT_ADDRESS: &str = "valutai-client-address";
 
+/// Endings that wait for a watcher; one that falls further behind is judged again.
+const ENDINGS_KEPT: usize = 64;
+
 type TokenHash = Vec<u8>;
+
+/// What ended, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ending {
+    Session(TokenHash),
+    /// Somebody's role or membership.
+    Access,
+    /// Nobody would have told.
+    Unknown,
+}
+
+/// Tells a watcher when its caller should be judged again.
+#[derive(Debug)]
+pub struct Endings {
+    token_hash: TokenHash,
+    heard: broadcast::Receiver<Ending>,
+}
+
+impl Endings {
+    /// Waits until the caller's session ended, somebody's access changed, or that may have been missed.
+    pub async fn next(&mut self) {
+        loop {
+            match self.heard.recv().await {
+                Ok(Ending::Session(hash)) if hash != self.token_hash => {}
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+                // The gateway ends.
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
 
 /// Resolves callers.
 #[derive(Debug, Clone)]
 pub struct Callers {
     auth: Client<NatsTransport>,
     known: Arc<Mutex<Cache>>,
+    endings: broadcast::Sender<Ending>,
     proxies: Networks,
     shutdown: Shutdown,
 }
@@ -64,6 +99,7 @@ impl Callers {
         Self {
             auth: Client(kit.transport.clone()),
             known: Arc::default(),
+            endings: broadcast::Sender::new(ENDINGS_KEPT),
             proxies: kit.config.trusted_proxies.clone(),
             shutdown: kit.shutdown.clone(),
         }
@@ -80,7 +116,10 @@ impl Callers {
             loop {
                 tokio::select! {
                     heard = revoked.next() => match heard {
-                        Some((_, event)) => self.forget(|hash, _| *hash == event.token_hash),
+                        Some((_, event)) => {
+                            self.forget(|hash, _| *hash == event.token_hash);
+                            self.tell(Ending::Session(event.token_hash));
+                        }
                         None => return,
                     },
                     heard = changed.next() => match heard {
@@ -90,17 +129,33 @@ impl Callers {
                                 known.caller.tenant_id == tenant
                                     && user.is_none_or(|user| known.caller.user_id == user)
                             });
+                            self.tell(Ending::Access);
                         }
                         None => return,
                     },
                     () = &mut lost => {
                         self.forget(|_, _| true);
+                        self.tell(Ending::Unknown);
                         lost.set(bus.lost());
                     }
                     () = self.shutdown.cancelled() => return,
                 }
             }
         })
+    }
+
+    /// Nobody may be listening.
+    fn tell(&self, ending: Ending) {
+        let _ = self.endings.send(ending);
+    }
+
+    /// What ends from now on, as far as it may be about the caller with this token.
+    pub fn endings(&self, metadata: &MetadataMap) -> Endings {
+        let token = text(metadata, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+        Endings {
+            token_hash: Sha256::digest(token.unwrap_or_default().as_bytes()).to_vec(),
+            heard: self.endings.subscribe(),
+        }
     }
 
     fn forget(&self, which: impl Fn(&TokenHash, &Known) -> bool) {

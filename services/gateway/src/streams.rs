@@ -8,4 +8,5 @@ pub mod preview_dataset;
 mod receive;
 pub mod sweep;
 pub mod upload_dataset;
+mod watch_filter;
 pub mod watch_predictions;

@@ -146,6 +146,14 @@ pub enum Error {
         "the model {0} was not checked yet: it is with every hundred predictions, or now by `valutai predictions drift --check`"
     )]
     NotChecked(Uuid),
+    /// Predictions are to be kept too short or too long.
+    #[error("predictions cannot be kept for {0} days: set 30 to 36500, or 0 to keep them for good")]
+    Retention(u32),
+    /// A period is none.
+    #[error(
+        "the period is empty or out of range: send a beginning before its end, or leave one out"
+    )]
+    TimeRange,
     /// A record cannot be made.
     #[error("the track record cannot be made: {0}")]
     TrackRecord(String),
@@ -230,6 +238,8 @@ impl Coded for Error {
             | Self::Outcome(_)
             | Self::Estimate(_)
             | Self::RecordCount(_)
+            | Self::Retention(_)
+            | Self::TimeRange
             | Self::TrackRecord(_)
             | Self::Portable(_) => Code::Invalid,
             Self::InQuote { problem, .. } | Self::InRecord { problem, .. } => problem.code(),

@@ -1,14 +1,19 @@
-//! Partitions of the predictions, made ahead of their months. Deliberately no removal of old ones:
-//! what a tenant was told is kept until the tenant goes.
+//! Partitions of the predictions, made ahead of their months, and the removal of what tenants keep no longer. Deliberately
+//! nothing is removed of a tenant that has not said so.
 
 use std::time::Duration;
 
 use platform::{Kit, error::chain};
 
-use crate::store;
+use crate::{
+    commands::{Commands, expire},
+    store,
+};
 
 /// Months made: the current one and those ahead.
 const MONTHS: i32 = 4;
+/// Between two removals of what is kept no longer.
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes the partitions of the months ahead where missing.
@@ -27,6 +32,24 @@ pub async fn keep_partitions(kit: Kit) {
         }
         if let Err(error) = ensure_partitions(&kit).await {
             tracing::error!(error = %chain(&error), "partitions could not be made, trying again tomorrow");
+        }
+    }
+}
+
+/// Removes what is kept no longer at the start, every hour, and when a tenant has said how long, until told to stop.
+pub fn keep_retention(kit: Kit, commands: &Commands) -> impl Future<Output = ()> + use<> {
+    let bell = commands.retention_bell();
+    async move {
+        let mut hour = tokio::time::interval(HOUR);
+        loop {
+            tokio::select! {
+                _ = hour.tick() => {}
+                () = bell.rung() => {}
+                () = kit.shutdown.cancelled() => return,
+            }
+            if let Err(error) = expire(&kit).await {
+                tracing::warn!(error = %chain(&error), "predictions that are kept no longer could not be removed, trying again in an hour");
+            }
         }
     }
 }

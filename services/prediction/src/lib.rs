@@ -35,6 +35,7 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
         .consume(events::shadow_consumer(&commands))
         .consume(events::decided_consumer(&commands))
         .task("warming", warming)
+        .task("retention", jobs::keep_retention(kit.clone(), &commands))
         .task("partitions", jobs::keep_partitions(kit))
         .rpc(proto::prediction::prediction_nats::Server(rpc::Rpc::new(
             commands,

@@ -99,10 +99,9 @@ impl PredictionService for Rpc {
         request: pb::ListPredictionsRequest,
     ) -> Result<pb::ListPredictionsResponse, Status> {
         let page = Page::parse(request.page_size, &request.page_token)?;
-        let model_id = optional_id(&request.model_id)?;
         let rows = self
             .commands
-            .list_predictions(context.caller()?, model_id, page)
+            .list_ledger(context.caller()?, &request, page)
             .await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let predictions: Result<Vec<_>, _> =
@@ -272,10 +271,7 @@ impl PredictionService for Rpc {
         request: pb::GetDriftRequest,
     ) -> Result<pb::GetDriftResponse, Status> {
         let model_id = optional_id(&request.model_id)?;
-        let report = self
-            .commands
-            .get_drift(&context, context.caller()?, model_id)
-            .await?;
+        let report = self.commands.get_drift(context.caller()?, model_id).await?;
         Ok(pb::GetDriftResponse {
             report: Some(report),
         })
@@ -293,6 +289,32 @@ impl PredictionService for Rpc {
             .await?;
         Ok(pb::CheckDriftResponse {
             report: Some(report),
+        })
+    }
+
+    async fn get_ledger_settings(
+        &self,
+        context: Context,
+        _: pb::GetLedgerSettingsRequest,
+    ) -> Result<pb::GetLedgerSettingsResponse, Status> {
+        let settings = self.commands.get_ledger_settings(context.caller()?).await?;
+        Ok(pb::GetLedgerSettingsResponse {
+            settings: Some(settings),
+        })
+    }
+
+    async fn set_ledger_settings(
+        &self,
+        context: Context,
+        request: pb::SetLedgerSettingsRequest,
+    ) -> Result<pb::SetLedgerSettingsResponse, Status> {
+        let caller = context.caller()?;
+        let settings = self
+            .commands
+            .set_ledger_settings(&context, caller, request.retention_days)
+            .await?;
+        Ok(pb::SetLedgerSettingsResponse {
+            settings: Some(settings),
         })
     }
 }

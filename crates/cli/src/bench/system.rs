@@ -28,7 +28,10 @@ use crate::{
     bench::{process::Process, store::Store},
     client::{Connection, auth},
     error::{Error, Result},
-    server::stack::{self, SERVICES, ServerArgs},
+    server::{
+        nats_config,
+        stack::{self, SERVICES, ServerArgs},
+    },
 };
 
 const INGESTION: &str = "ingestion";
@@ -66,12 +69,14 @@ impl System {
         let name = format!("valutai_bench_{}", std::process::id());
         let dir = std::env::temp_dir().join(&name);
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
-        let servers = stack::start_servers(args, &dir, true, report).await?;
+        let users = nats_config::users(&name);
+        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
         let launch = Launch {
             admin_url: Secret::new(servers.postgres_url()),
             database: name.clone(),
             app_password: Secret::new(Key::generate().to_base64()),
             nats_url: Secret::new(servers.nats_url()),
+            nats_urls: nats_config::urls(&servers, &users),
             subject_prefix: name,
             blob_dir: dir.join("blobs"),
             kek: stack::kept_keys(&Process::key_file(&dir))?,

@@ -28,6 +28,7 @@ pub mod reports;
 pub mod show;
 pub mod team;
 pub mod wait;
+pub mod watch;
 pub mod workbook;
 
 pub use connection::Connection;

@@ -1,27 +1,25 @@
-//! `valutai predictions`: read them, and watch them being made. Deliberately no store of cursors:
-//! who must not miss one keeps the cursor that each event carries.
-
-use std::time::Duration;
+//! `valutai predictions`: read them, hold them against what came of them, and watch them being made. Deliberately no drawing.
 
 use chrono::NaiveDate;
 use clap::Subcommand;
 use proto::prediction::{
     CheckDriftRequest, DriftReport, ExplainDifferenceRequest, GetDriftRequest,
-    GetPredictionRequest, ListPredictionsRequest, PredictionMade, TrackRecordRequest,
-    WatchPredictionsRequest, WatchPredictionsResponse,
+    GetLedgerSettingsRequest, GetPredictionRequest, LedgerSettings, ListPredictionsRequest,
+    PredictionMade, SetLedgerSettingsRequest, TrackRecordRequest, WatchPredictionsRequest,
+    WatchPredictionsResponse,
 };
-use tonic::{Code, Status};
 
-use super::{Connection, connect, outcomes::start_of, present, show, tell_next_page};
+use super::{
+    Connection, connect,
+    outcomes::start_of,
+    present, show, tell_next_page,
+    watch::{self, WatchArgs},
+};
 use crate::{
     args::{Global, PageArgs},
-    error::{Result, is_broken_connection},
-    output::{self, Format},
-    text::{clean, moment, percent, shorten},
+    error::Result,
+    output,
 };
-
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Commands of `valutai predictions`.
 #[derive(Debug, Subcommand)]
@@ -31,6 +29,20 @@ pub enum PredictionsCommand {
         /// Only predictions of this model
         #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
         model: String,
+        /// Only predictions of the quote of this name
+        #[arg(
+            long,
+            value_name = "QUOTE",
+            default_value = "",
+            hide_default_value = true
+        )]
+        quote: String,
+        /// Only predictions made on this day or later
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        from: Option<NaiveDate>,
+        /// Only predictions made before this day
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: Option<NaiveDate>,
         /// Which page.
         #[command(flatten)]
         page: PageArgs,
@@ -78,15 +90,17 @@ pub enum PredictionsCommand {
         #[arg(long)]
         check: bool,
     },
-    /// Print predictions as they are made, and reconnect when the connection breaks
-    Watch {
-        /// Go on after this event; 0 begins with the oldest that is kept [default: only new ones]
-        #[arg(long, default_value = "", hide_default_value = true)]
-        cursor: String,
-        /// Stop after so many events
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-        count: Option<u64>,
+    /// Show or set how long predictions are kept
+    Retention {
+        /// Remove predictions after so many days
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(30..=36_500))]
+        days: Option<u32>,
+        /// Keep predictions for good, as is usual
+        #[arg(long, conflicts_with = "days")]
+        forever: bool,
     },
+    /// Print what happens to predictions as it happens, and reconnect when the connection breaks
+    Watch(WatchArgs),
 }
 
 /// Runs a command of `valutai predictions`.
@@ -96,11 +110,20 @@ pub enum PredictionsCommand {
 pub async fn run(command: PredictionsCommand, global: &Global) -> Result<()> {
     let connection = connect(global).await?;
     match command {
-        PredictionsCommand::List { model, page } => {
+        PredictionsCommand::List {
+            model,
+            quote,
+            from,
+            until,
+            page,
+        } => {
             let request = connection.request(ListPredictionsRequest {
                 model_id: model,
                 page_size: page.page_size,
                 page_token: page.page_token,
+                quote_ref: quote,
+                made_from: from.map(start_of),
+                made_until: until.map(start_of),
             });
             let reply = connection
                 .prediction()
@@ -147,30 +170,45 @@ pub async fn run(command: PredictionsCommand, global: &Global) -> Result<()> {
             let reply = reply.into_inner();
             output::reply(global.output, &reply, |out| show::track_record(out, &reply))
         }
+        PredictionsCommand::Retention { days, forever } => {
+            let days = if forever { Some(0) } else { days };
+            let settings = retention(&connection, days).await?;
+            output::reply(global.output, &settings, |out| {
+                match settings.retention_days {
+                    0 => writeln!(out, "predictions are kept for good"),
+                    days => writeln!(out, "predictions are kept for {days} days"),
+                }
+            })
+        }
         PredictionsCommand::Drift { model, check } => {
             let report = drift(&connection, model, check).await?;
             output::reply(global.output, &report, |out| show::drift(out, &report))
         }
-        PredictionsCommand::Watch { cursor, count } => {
-            let format = global.output;
-            if format == Format::Table {
-                output::line(&line(
-                    "time",
-                    "win",
-                    "95 % interval",
-                    "evidence",
-                    "prediction",
-                    "quote",
-                ))?;
-            }
-            watch(&connection, cursor, count, |message, event| {
-                output::item(format, message, |out| {
-                    writeln!(out, "{}", event_line(event))
-                })
-            })
-            .await
-        }
+        PredictionsCommand::Watch(args) => watch::run(&connection, args, global.output).await,
     }
+}
+
+async fn retention(connection: &Connection, days: Option<u32>) -> Result<LedgerSettings> {
+    let mut client = connection.prediction();
+    let settings = match days {
+        Some(retention_days) => {
+            let request = connection.request(SetLedgerSettingsRequest { retention_days });
+            client
+                .set_ledger_settings(request)
+                .await?
+                .into_inner()
+                .settings
+        }
+        None => {
+            let request = connection.request(GetLedgerSettingsRequest {});
+            client
+                .get_ledger_settings(request)
+                .await?
+                .into_inner()
+                .settings
+        }
+    };
+    present(settings, "settings")
 }
 
 async fn drift(connection: &Connection, model_id: String, check: bool) -> Result<DriftReport> {
@@ -185,97 +223,23 @@ async fn drift(connection: &Connection, model_id: String, check: bool) -> Result
     present(report, "report")
 }
 
-/// Hands every event after the cursor to `each`, until there were `count`, and forever without one.
-/// Heartbeats are skipped; a broken stream is taken up again after the last event.
+/// Hands every prediction after the cursor to `each`, until there were `count`, and forever without one.
 ///
 /// # Errors
 /// What the server refused it with, or `each` answered.
 pub async fn watch(
     connection: &Connection,
-    mut cursor: String,
+    cursor: String,
     count: Option<u64>,
     mut each: impl FnMut(&WatchPredictionsResponse, &PredictionMade) -> Result<()>,
 ) -> Result<()> {
-    let mut left = count;
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let request = WatchPredictionsRequest {
-            cursor: cursor.clone(),
-        };
-        let broken = match connection.prediction().watch_predictions(request).await {
-            Err(status) => Some(status),
-            Ok(stream) => {
-                let mut stream = stream.into_inner();
-                loop {
-                    match stream.message().await {
-                        Err(status) => break Some(status),
-                        Ok(None) => break None,
-                        Ok(Some(message)) => {
-                            pause = FIRST_PAUSE;
-                            if let Some(event) = &message.event {
-                                each(&message, event)?;
-                                left = left.map(|left| left - 1);
-                            }
-                            cursor = message.cursor;
-                            if left == Some(0) {
-                                return Ok(());
-                            }
-                        }
-                    }
-                }
-            }
-        };
-        if let Some(status) = broken
-            && !is_worth_a_reconnect(&status)
-        {
-            return Err(status.into());
-        }
-        eprintln!(
-            "the stream broke: reconnecting in {:.1} s",
-            pause.as_secs_f64()
-        );
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-fn is_worth_a_reconnect(status: &Status) -> bool {
-    status.code() == Code::Unavailable || is_broken_connection(status)
-}
-
-fn event_line(event: &PredictionMade) -> String {
-    line(
-        &moment(event.created_at.as_ref()),
-        &percent(event.win_probability),
-        &format!(
-            "{} to {}",
-            percent(event.win_probability_low),
-            percent(event.win_probability_high)
-        ),
-        &event.evidence,
-        &event.prediction_id,
-        &shorten(&event.quote_ref, 16),
-    )
-}
-
-// Widths are fixed, because the events to come are not known. Long references may pass the page:
-// an id is there to be copied.
-fn line(time: &str, win: &str, interval: &str, evidence: &str, id: &str, quote: &str) -> String {
-    let win = format!("{time:<20} {win:>7} {interval:>18}");
-    let line = format!("{win} {evidence:<10} {id:<36} {quote}");
-    clean(&line).trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_outages_are_worth_a_reconnect() {
-        assert!(is_worth_a_reconnect(&Status::unavailable("away")));
-        assert!(!is_worth_a_reconnect(&Status::permission_denied("no")));
-        assert!(!is_worth_a_reconnect(&Status::invalid_argument("cursor")));
-        let broken = Status::from_error(Box::new(std::io::Error::other("reset")));
-        assert!(is_worth_a_reconnect(&broken));
-    }
+    let request = WatchPredictionsRequest {
+        cursor,
+        ..WatchPredictionsRequest::default()
+    };
+    watch::follow(connection, request, count, |message| match &message.event {
+        Some(event) => each(message, event),
+        None => Ok(()),
+    })
+    .await
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Args;
-use localservers::{Options, Servers, StartOptions};
+use localservers::{NatsUser, Options, Servers, StartOptions};
 use platform::{
     Clock, Service,
     config::{
@@ -22,7 +22,11 @@ use platform::{
 
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
+use super::nats_config;
 use crate::error::{Error, Result};
+
+/// First word of every subject and stream.
+const PREFIX: &str = "valutai";
 
 /// Every service, in the order in which they start; the gateway last, so that who reaches it
 /// reaches all.
@@ -96,8 +100,9 @@ impl Stack {
         report: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         fs::create_dir_all(data_dir).map_err(Error::file(data_dir))?;
-        let servers = start_servers(args, data_dir, durable, report).await?;
-        match launch(&servers, data_dir, listen, durable).await {
+        let users = nats_config::users(PREFIX);
+        let servers = start_servers(args, data_dir, durable, &users, report).await?;
+        match launch(&servers, &users, data_dir, listen, durable).await {
             Ok((launched, endpoint)) => Ok(Self {
                 servers,
                 launched,
@@ -125,6 +130,7 @@ pub(crate) async fn start_servers(
     args: &ServerArgs,
     data_dir: &Path,
     durable: bool,
+    users: &[NatsUser],
     mut report: impl FnMut(&str) + Send + 'static,
 ) -> Result<Servers> {
     let options = args.options();
@@ -132,6 +138,7 @@ pub(crate) async fn start_servers(
     start.durable = durable;
     start.postgres_url.clone_from(&args.postgres_url);
     start.nats_url.clone_from(&args.nats_url);
+    start.nats_users = users.to_vec();
     blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
 }
 
@@ -151,6 +158,7 @@ async fn blocking<T: Send + 'static>(
 
 async fn launch(
     servers: &Servers,
+    users: &[NatsUser],
     data_dir: &Path,
     listen: SocketAddr,
     durable: bool,
@@ -161,7 +169,8 @@ async fn launch(
         database: "valutai".to_owned(),
         app_password: Secret::new(kept_secret(&data_dir.join("app-password"))?.to_base64()),
         nats_url: Secret::new(servers.nats_url()),
-        subject_prefix: "valutai".to_owned(),
+        nats_urls: nats_config::urls(servers, users),
+        subject_prefix: PREFIX.to_owned(),
         blob_dir: data_dir.join("blobs"),
         kek: kept_keys(&data_dir.join("key-encryption-key"))?,
         audit_key: kept_keys(&data_dir.join("audit-key"))?,

@@ -256,12 +256,14 @@ async fn watch(
             prediction_id: id.into(),
             ..PredictionMade::default()
         }),
+        ..WatchPredictionsResponse::default()
     };
     if watched.fetch_add(1, Ordering::SeqCst) == 0 {
         assert_eq!(asked.cursor, "0");
         let heartbeat = WatchPredictionsResponse {
             cursor: "2".into(),
             event: None,
+            ..WatchPredictionsResponse::default()
         };
         let _ = replies.send(Ok(event("1", "p1"))).await;
         let _ = replies.send(Ok(heartbeat)).await;

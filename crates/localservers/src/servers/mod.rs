@@ -14,7 +14,7 @@ use crate::identity::Identity;
 use crate::keeper::{Charge, Keeper};
 use crate::nats::{self, Nats};
 use crate::obtain;
-use crate::options::{Binaries, Options, StartOptions};
+use crate::options::{Binaries, NatsUser, Options, StartOptions};
 use crate::ports::Ports;
 use crate::postgres::{self, Place, Postgres};
 
@@ -38,6 +38,7 @@ struct Own {
     identity: Identity,
     data_dir: PathBuf,
     durable: bool,
+    nats_users: Vec<NatsUser>,
     remove: Option<PathBuf>,
     keeper: Keeper,
     postgres: Option<(Found, Postgres)>,
@@ -217,6 +218,7 @@ impl Own {
             identity: identity.clone(),
             data_dir,
             durable: start.durable,
+            nats_users: start.nats_users.clone(),
             remove: remove.map(Path::to_path_buf),
             keeper,
             postgres: None,
@@ -270,6 +272,7 @@ impl Own {
             identity: &self.identity,
             group: self.keeper.group(),
             durable: self.durable,
+            nats_users: &self.nats_users,
         }
     }
 

@@ -4,9 +4,8 @@
 //! [`Error::CorruptArtefact`] and never in a panic later.
 
 use super::numbers::{number_of, role_number, role_of, value_of};
-use super::{boosted, corrupt, messages};
+use super::{boosted, caution, corrupt, messages};
 use crate::Error;
-use crate::caution::Caution;
 use crate::encode::{
     Block, Coding, ColumnKind, Encoder, Keys, Origin, Scale, SchemaColumn, Seen, Slots,
 };
@@ -77,41 +76,8 @@ pub(super) fn message_of(model: &Model) -> messages::Model {
         schema_hash: model.schema_hash().to_vec(),
         blend: Some(boosted::blend_message(model)),
         boosted: model.boosted.as_ref().map(boosted::message_of),
-        caution: model.caution.as_ref().map(caution_message),
+        caution: model.caution.as_ref().map(caution::message_of),
     }
-}
-
-fn caution_message(caution: &Caution) -> messages::Caution {
-    let (columns, left) = (0u32..)
-        .zip(caution.left.iter().copied())
-        .filter(|(_, v)| *v > 0.0)
-        .unzip();
-    messages::Caution {
-        boosted: caution.boosted,
-        columns,
-        left,
-    }
-}
-
-fn caution_of(message: messages::Caution, width: usize) -> Result<Caution, Error> {
-    let mut left = vec![0.0; width];
-    let fits = message.columns.len() == message.left.len()
-        && message.columns.iter().all(|&c| (c as usize) < width)
-        && message.left.iter().all(|v| v.is_finite() && *v >= 0.0)
-        && message.boosted.is_finite()
-        && message.boosted >= 1.0;
-    if !fits {
-        return Err(corrupt(
-            "what widens its intervals does not fit its columns",
-        ));
-    }
-    for (&column, &variance) in message.columns.iter().zip(&message.left) {
-        left[column as usize] = variance;
-    }
-    Ok(Caution {
-        boosted: message.boosted,
-        left,
-    })
 }
 
 /// Kind of an origin and the columns it is computed from.
@@ -256,7 +222,10 @@ pub(super) fn model_of(message: messages::Model) -> Result<Model, Error> {
         calibration,
         falling,
         serves_base_rate: message.serves_base_rate,
-        caution: message.caution.map(|c| caution_of(c, width)).transpose()?,
+        caution: message
+            .caution
+            .map(|c| caution::caution_of(c, width))
+            .transpose()?,
         history: message.history.map(history_of).transpose()?,
         golden,
     };

@@ -5,6 +5,7 @@
 //! structs, and not encrypted: whoever stores the bytes does that.
 
 mod boosted;
+mod caution;
 mod convert;
 mod messages;
 mod numbers;

@@ -63,3 +63,26 @@ pub(super) fn subtract(parent: &mut [Cell], child: &[Cell]) {
         *p = minus(*p, *c);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logistic::loss;
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let step = 1e-4;
+        for won in [true, false] {
+            for z in [-9.0, -3.0, -0.4, 0.0, 0.7, 2.5, 8.0] {
+                let mut found = Vec::new();
+                gradients(&[z - step, z, z + step], &[won; 3], &mut found);
+                let slope = (loss(z + step, won) - loss(z - step, won)) / (2.0 * step);
+                // Rounding to multiples of 2^-24 is all that they may differ by.
+                assert!((f64::from(found[1][0]) - slope).abs() < 1e-7, "{z}");
+                let bend = (loss(z + step, won) - 2.0 * loss(z, won) + loss(z - step, won))
+                    / (step * step);
+                assert!((f64::from(found[1][1]) - bend).abs() < 1e-6, "{z}: {bend}");
+            }
+        }
+    }
+}

@@ -175,3 +175,51 @@ impl Point {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three columns beside the intercept, some entries empty.
+    fn rows() -> (Sparse, Vec<bool>) {
+        let mut rows = Sparse::with_width(4, 40, 4);
+        for r in 0..40 {
+            rows.push(0, 1.0);
+            rows.push(1, (f64::from(r) * 0.7).sin());
+            if r % 3 > 0 {
+                rows.push(2, (f64::from(r) * 1.3).cos());
+            }
+            rows.push(3, f64::from(r % 5) - 2.0);
+            rows.end_row();
+        }
+        (rows, (0..40).map(|r| r % 7 < 3).collect())
+    }
+
+    #[test]
+    fn slopes_are_those_of_finite_differences() {
+        let (rows, won) = rows();
+        let (weights, penalty, step) = (vec![0.3, -0.8, 0.5, 0.2], 0.7, 1e-5);
+        let moved = |at: usize, by: f64| -> Vec<f64> {
+            let mut weights = weights.clone();
+            weights[at] += by;
+            weights
+        };
+        let value = |w: &[f64]| objective(&log_odds(&rows, w), &won, w, penalty);
+        let probabilities =
+            |w: &[f64]| -> Vec<f64> { log_odds(&rows, w).into_iter().map(sigmoid).collect() };
+        let slope = |w: &[f64]| gradient(&rows, &probabilities(w), &won, w, penalty);
+        let (found, curved) = (
+            slope(&weights),
+            hessian(&rows, &probabilities(&weights), penalty),
+        );
+        for (a, found) in found.into_iter().enumerate() {
+            let (up, down) = (moved(a, step), moved(a, -step));
+            let expected = (value(&up) - value(&down)) / (2.0 * step);
+            assert!((found - expected).abs() < 1e-6, "{a}: {expected}");
+            for (b, (high, low)) in slope(&up).iter().zip(slope(&down)).enumerate() {
+                let expected = (high - low) / (2.0 * step);
+                assert!((curved.get(a, b) - expected).abs() < 1e-6, "{a} {b}");
+            }
+        }
+    }
+}

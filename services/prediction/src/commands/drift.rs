@@ -79,15 +79,17 @@ impl Commands {
         }
     }
 
-    pub async fn get_drift(
-        &self,
-        context: &Context,
-        caller: &Caller,
-        model_id: Option<Uuid>,
-    ) -> Result<DriftReport> {
-        let tenant = caller.tenant_id;
-        let model = self.models.find(context, tenant, model_id).await?;
-        let mut tx = self.kit.database().begin(tenant).await?;
+    /// The last check, of which viewers may read; so nothing is asked of training, of which they may not.
+    pub async fn get_drift(&self, caller: &Caller, model_id: Option<Uuid>) -> Result<DriftReport> {
+        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
+        let model = match model_id {
+            Some(id) => store::find_model(&mut tx, id)
+                .await?
+                .ok_or(Error::NoModel(id))?,
+            None => store::find_champion(&mut tx)
+                .await?
+                .ok_or(Error::NoChampion)?,
+        };
         let report = store::find_drift_report(&mut tx, model.id).await?;
         tx.commit().await?;
         let report = report.ok_or(Error::NotChecked(model.id))?;

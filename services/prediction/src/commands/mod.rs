@@ -3,6 +3,7 @@
 //! rules of fields: `domain` has them.
 
 mod aliases;
+mod changes;
 mod comparisons;
 mod decided;
 mod drift;
@@ -13,6 +14,7 @@ mod ledger;
 mod models;
 mod outcomes;
 mod policies;
+mod retention;
 mod shadow;
 mod track_record;
 
@@ -23,7 +25,6 @@ use platform::{
     Kit,
     audit::was_recorded,
     fair::{FairPermits, Room},
-    page::Page,
     telemetry::traceparent,
     wire::timestamp,
 };
@@ -53,8 +54,10 @@ use crate::{
         once::{KEPT, Once},
         policy::Policy,
     },
-    store::{self, KeptRow, PredictionRow},
+    store::{self, PredictionRow},
 };
+
+pub use retention::{RetentionBell, expire};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -77,6 +80,7 @@ pub struct Commands {
     /// As many as there are processors, so that what is computed takes turns among tenants.
     processors: FairPermits,
     drift_watch: DriftWatch,
+    retention_bell: RetentionBell,
 }
 
 impl Commands {
@@ -93,6 +97,7 @@ impl Commands {
             processors: FairPermits::new(processors, ROOM),
             seen,
             drift_watch: DriftWatch::default(),
+            retention_bell: RetentionBell::default(),
         }
     }
 
@@ -296,23 +301,6 @@ impl Commands {
         tx.commit().await?;
         let detail = detail.ok_or(Error::NoPrediction(id))?;
         Ok(kept_detail(&detail)?)
-    }
-
-    pub async fn list_predictions(
-        &self,
-        caller: &Caller,
-        model_id: Option<Uuid>,
-        page: Page,
-    ) -> Result<Vec<KeptRow>> {
-        let mut tx = self.kit.database().begin(caller.tenant_id).await?;
-        let rows = match model_id {
-            Some(model_id) => {
-                store::list_predictions_of_model(&mut tx, model_id, page.before, page.size).await?
-            }
-            None => store::list_predictions(&mut tx, page.before, page.size).await?,
-        };
-        tx.commit().await?;
-        Ok(rows)
     }
 }
 

@@ -62,6 +62,7 @@ impl Commands {
     pub async fn shadow(&self, delivery: &Delivery, event: &PredictionMade) -> Result<()> {
         let tenant = delivery.tenant;
         self.watch_drift(tenant, event).await;
+        self.note_change(delivery, event).await?;
         let challenger = match self.challengers.remembered(tenant) {
             Some(challenger) => challenger,
             None => self.find_challenger(tenant).await?,

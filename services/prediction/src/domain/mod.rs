@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod answer;
+pub mod changes;
 pub mod comparison;
 pub mod difference;
 pub mod drift;

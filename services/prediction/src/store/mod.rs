@@ -3,6 +3,7 @@
 mod aliases;
 mod decided;
 mod drift;
+mod ledger;
 mod models;
 mod outcomes;
 mod policies;
@@ -21,6 +22,10 @@ pub use drift::{
     RecentRow, claim_drift, find_drift_report, list_decided_answers, list_recent,
     update_drift_report,
 };
+pub use ledger::{
+    LedgerFilter, SettingRow, delete_empty_partition, delete_expired, find_before, find_setting,
+    list_ledger, list_retentions, update_setting,
+};
 pub use models::{
     ModelRow, Standings, find_champion, find_model, find_stale_reason, find_standings,
     insert_model, list_input_schemas, update_champion, update_stale_reason,
@@ -33,7 +38,7 @@ pub use outcomes::{
 pub use policies::{PolicyRow, find_policy, insert_policy};
 pub use predictions::{
     KeptRow, PredictionRow, find_frozen, find_prediction, find_predictions, insert_partitions,
-    insert_predictions, list_predictions, list_predictions_of_model,
+    insert_predictions,
 };
 pub use requests::{RequestRow, claim_requests, find_requests};
 

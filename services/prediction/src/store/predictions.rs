@@ -132,35 +132,6 @@ pub async fn find_frozen(
     .await?)
 }
 
-/// Predictions with smaller ids than `before`, newest first.
-pub async fn list_predictions(tx: &mut TenantTx, before: Uuid, limit: i64) -> Result<Vec<KeptRow>> {
-    Ok(
-        sqlx::query_as("SELECT id, detail FROM prediction WHERE id < $1 ORDER BY id DESC LIMIT $2")
-            .bind(before)
-            .bind(limit)
-            .fetch_all(tx.connection())
-            .await?,
-    )
-}
-
-/// The same for one model.
-pub async fn list_predictions_of_model(
-    tx: &mut TenantTx,
-    model_id: Uuid,
-    before: Uuid,
-    limit: i64,
-) -> Result<Vec<KeptRow>> {
-    Ok(sqlx::query_as(
-        "SELECT id, detail FROM prediction WHERE model_id = $1 AND id < $2
-         ORDER BY id DESC LIMIT $3",
-    )
-    .bind(model_id)
-    .bind(before)
-    .bind(limit)
-    .fetch_all(tx.connection())
-    .await?)
-}
-
 /// Makes the partitions of some months where missing.
 pub async fn insert_partitions(
     connection: &mut PgConnection,

@@ -4,6 +4,7 @@
 
 mod drifting;
 mod explained;
+mod ledger;
 mod outcomes;
 mod portable;
 mod quotes;

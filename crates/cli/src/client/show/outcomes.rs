@@ -325,7 +325,9 @@ pub fn track_record(out: Out<'_>, reply: &TrackRecordResponse) -> io::Result<()>
         table.print(out)?;
     }
     if reply.unjoined_outcomes > 0 {
-        writeln!(out)?;
+        if reply.scores.is_some() {
+            writeln!(out)?;
+        }
         writeln!(
             out,
             "{} outcomes had no prediction before them",

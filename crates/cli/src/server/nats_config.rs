@@ -1,0 +1,265 @@
+//! `valutai nats-config`: who may say and hear what on NATS, a user for each service. Deliberately one table:
+//! what is deployed (`deploy/nats/users.conf`) and what `valutai up` runs is made of it.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use clap::Args;
+use localservers::{NatsUser, Servers};
+use platform::config::{Key, Secret};
+use serde_json::{Value, json};
+
+use crate::{error::Result, output};
+
+/// Options of `nats-config`.
+#[derive(Debug, Args)]
+pub struct NatsConfigArgs {
+    /// First word of every subject and stream, as VALUTAI_SUBJECT_PREFIX has it
+    #[arg(long, value_name = "WORD", default_value = "valutai")]
+    pub prefix: String,
+}
+
+/// What a service does on NATS.
+struct Rights {
+    service: &'static str,
+    /// Whether it has a domain: a stream, and calls that it answers.
+    has_domain: bool,
+    /// Domains whose services it calls.
+    calls: &'static [&'static str],
+    /// Its durable consumers: the word behind its name, the domain, and the event where it is one alone.
+    consumers: &'static [(&'static str, &'static str, Option<&'static str>)],
+    /// Events that it hears live.
+    hears: &'static [&'static str],
+    /// Domains whose events it reads for clients.
+    tails: &'static [&'static str],
+}
+
+/// Ends what a service has of an organisation; every service with a domain has it.
+const ERASURE: &str = "auth.v1.OrganizationDeleted";
+
+const TABLE: [Rights; 6] = [
+    Rights {
+        service: "auth",
+        has_domain: true,
+        calls: &["auth"],
+        consumers: &[("", "auth", Some("auth.v1.OperationRecorded"))],
+        hears: &[ERASURE],
+        tails: &[],
+    },
+    Rights {
+        service: "ingestion",
+        has_domain: true,
+        calls: &["auth"],
+        consumers: &[("", "ingestion", None)],
+        hears: &[ERASURE],
+        tails: &[],
+    },
+    Rights {
+        service: "training",
+        has_domain: true,
+        calls: &["auth", "ingestion", "prediction"],
+        consumers: &[
+            ("", "ingestion", None),
+            ("worker", "training", Some("training.v1.TrainingRequested")),
+            ("", "training", Some("training.v1.ModelTrained")),
+        ],
+        hears: &[ERASURE, "training.v1.TrainingCancelled"],
+        tails: &[],
+    },
+    Rights {
+        service: "prediction",
+        has_domain: true,
+        calls: &["auth", "training"],
+        consumers: &[
+            ("", "ingestion", None),
+            ("", "training", None),
+            ("shadow", "prediction", Some("prediction.v1.PredictionMade")),
+        ],
+        hears: &[ERASURE, "training.v1.ModelPromoted"],
+        tails: &[],
+    },
+    Rights {
+        service: "reporting",
+        has_domain: true,
+        calls: &["auth", "ingestion", "training"],
+        consumers: &[
+            ("", "ingestion", None),
+            ("", "training", None),
+            ("", "prediction", Some("prediction.v1.PredictionMade")),
+        ],
+        hears: &[ERASURE],
+        tails: &[],
+    },
+    Rights {
+        service: "gateway",
+        has_domain: false,
+        calls: &["auth", "ingestion", "training", "prediction", "reporting"],
+        consumers: &[],
+        hears: &[ERASURE, "auth.v1.SessionRevoked", "auth.v1.AccessChanged"],
+        tails: &["prediction"],
+    },
+];
+
+impl Rights {
+    fn publish(&self, prefix: &str) -> Vec<String> {
+        let mut may = Vec::new();
+        let mut streams = Vec::new();
+        if self.has_domain {
+            may.push(format!("{prefix}.*.{}.>", self.service));
+            // Every unit of work leaves an entry in the audit trail.
+            if self.service != "auth" {
+                may.push(format!("{prefix}.*.auth.v1.OperationRecorded"));
+            }
+            streams.extend(["auth", self.service, "dead"]);
+        }
+        may.extend(
+            self.calls
+                .iter()
+                .map(|domain| format!("{prefix}-rpc.{domain}.*")),
+        );
+        let erasure = ("erasure", "auth", Some(ERASURE));
+        for (word, domain, event) in self
+            .consumers
+            .iter()
+            .chain(self.has_domain.then_some(&erasure))
+        {
+            let name = match word.is_empty() {
+                true => format!("{}-{domain}", self.service),
+                false => format!("{}-{word}-{domain}", self.service),
+            };
+            streams.push(domain);
+            let of = format!("{prefix}-{domain}.{name}");
+            may.push(format!("{prefix}-dead.{name}.>"));
+            may.push(format!("$JS.API.CONSUMER.INFO.{of}"));
+            // Who consumes one event is held to it; who consumes several, to the consumer's name.
+            may.push(match event {
+                Some(event) => format!("$JS.API.CONSUMER.CREATE.{of}.{prefix}.*.{event}"),
+                None => format!("$JS.API.CONSUMER.CREATE.{of}"),
+            });
+            may.push(format!("$JS.API.CONSUMER.MSG.NEXT.{of}"));
+            may.push(format!("$JS.ACK.{of}.>"));
+        }
+        for domain in self.tails {
+            may.push(format!("$JS.API.STREAM.INFO.{prefix}-{domain}"));
+            // Of a consumer without a name, which the server gives it.
+            may.push(format!("$JS.API.CONSUMER.CREATE.{prefix}-{domain}"));
+            for verb in ["CREATE", "INFO", "DELETE", "MSG.NEXT"] {
+                may.push(format!("$JS.API.CONSUMER.{verb}.{prefix}-{domain}.>"));
+            }
+        }
+        streams.sort_unstable();
+        streams.dedup();
+        for stream in streams {
+            may.push(format!("$JS.API.STREAM.INFO.{prefix}-{stream}"));
+            may.push(format!("$JS.API.STREAM.CREATE.{prefix}-{stream}"));
+        }
+        may
+    }
+
+    fn subscribe(&self, prefix: &str) -> Vec<String> {
+        let mut may = vec![format!("_INBOX_{}.>", self.service)];
+        if self.has_domain {
+            may.push(format!("{prefix}-rpc.{}.*", self.service));
+        }
+        may.extend(self.hears.iter().map(|event| format!("{prefix}.*.{event}")));
+        may
+    }
+}
+
+/// What a service may say and hear, as nats-server's configuration writes it.
+fn permissions(rights: &Rights, prefix: &str) -> Value {
+    let mut permissions = json!({
+        "publish": rights.publish(prefix),
+        "subscribe": rights.subscribe(prefix),
+    });
+    if rights.has_domain {
+        permissions["allow_responses"] = json!({ "max": 1, "expires": "10m" });
+    }
+    permissions
+}
+
+/// Users of a server that is started for a system with a prefix, with fresh passwords.
+#[must_use]
+pub fn users(prefix: &str) -> Vec<NatsUser> {
+    TABLE
+        .iter()
+        .map(|rights| NatsUser {
+            name: rights.service.to_owned(),
+            // nats-server takes what looks like a number for one.
+            password: format!("p{}", hex(Key::generate().expose())),
+            permissions: permissions(rights, prefix),
+        })
+        .collect()
+}
+
+/// Where each of these users finds the server; nowhere of its own where the server was not started for
+/// them.
+#[must_use]
+pub fn urls(servers: &Servers, users: &[NatsUser]) -> BTreeMap<String, Secret> {
+    let Some((_, host)) = servers
+        .nats_monitor_url()
+        .and_then(|_| servers.nats_url().rsplit_once('@'))
+    else {
+        return BTreeMap::new();
+    };
+    users
+        .iter()
+        .map(|user| {
+            let url = format!("nats://{}:{}@{host}", user.name, user.password);
+            (user.name.clone(), Secret::new(url))
+        })
+        .collect()
+}
+
+/// Runs `nats-config`.
+///
+/// # Errors
+/// Where nothing can be written.
+pub fn run(args: &NatsConfigArgs) -> Result<()> {
+    output::print(|out| out.write_all(configuration(&args.prefix).as_bytes()))
+}
+
+/// The accounts of nats-server's configuration, with passwords from its environment.
+#[must_use]
+pub fn configuration(prefix: &str) -> String {
+    let mut text = format!(
+        "# Who may say and hear what: one user per service, one for whoever looks after the streams. Passwords come\n\
+         # from the environment of nats-server. Written by: valutai nats-config --prefix {prefix}\n\
+         #\n\
+         # Replies: a service answers on the subject that a call names (allow_responses), as long as the longest call\n\
+         # may take, and hears those to itself below _INBOX_<service>. Whoever consumes one event of a stream is held\n\
+         # to that event.\n\
+         accounts {{\n  VALUTAI {{\n    jetstream: enabled\n    users: [\n"
+    );
+    for rights in &TABLE {
+        let variable = rights.service.to_uppercase();
+        let _ = write!(
+            text,
+            "      {{\n        user: {}, password: $NATS_{variable}_PASSWORD\n        permissions {{\n",
+            rights.service
+        );
+        list(&mut text, "publish", &rights.publish(prefix));
+        list(&mut text, "subscribe", &rights.subscribe(prefix));
+        if rights.has_domain {
+            text.push_str("          allow_responses { max: 1, expires: \"10m\" }\n");
+        }
+        text.push_str("        }\n      }\n");
+    }
+    text.push_str(
+        "      # Backs streams up, restores them, reads the dead letters. No service has it.\n\
+         \x20     { user: operator, password: $NATS_OPERATOR_PASSWORD }\n    ]\n  }\n  SYS {\n\
+         \x20   users: [{ user: sys, password: $NATS_SYS_PASSWORD }]\n  }\n}\nsystem_account: SYS\n",
+    );
+    text
+}
+
+fn list(text: &mut String, what: &str, subjects: &[String]) {
+    let _ = writeln!(text, "          {what}: [");
+    for subject in subjects {
+        let _ = writeln!(text, "            \"{subject}\"");
+    }
+    text.push_str("          ]\n");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,196 @@
+//! The ledger of predictions: looked up by quote, by model and by time, and kept as long as its tenant wants. Deliberately a
+//! statement for each way of asking: one for all of them would use no index.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use platform::{TenantTx, database::set_local};
+use sqlx::{PgConnection, Postgres, query::QueryAs};
+use uuid::Uuid;
+
+use super::{KeptRow, Result};
+
+/// Which predictions are asked for.
+#[derive(Debug, Clone)]
+pub struct LedgerFilter {
+    pub model_id: Option<Uuid>,
+    pub quote_ref: Option<String>,
+    /// Made at or after this.
+    pub made_from: DateTime<Utc>,
+    /// Made before this.
+    pub made_until: DateTime<Utc>,
+    /// Only smaller ids, so that pages follow each other.
+    pub before: Uuid,
+}
+
+/// How long predictions are kept.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct SettingRow {
+    /// For good where empty.
+    pub retention_days: Option<i32>,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: Uuid,
+}
+
+/// The prediction of a quote before another one.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct BeforeRow {
+    pub id: Uuid,
+    pub created_at: DateTime<Utc>,
+    pub model_id: Uuid,
+    pub win_probability: f64,
+}
+
+impl LedgerFilter {
+    /// Ids are in the order of their making and hold the millisecond, so the times are bounds of ids as well, which the
+    /// indexes have; those of `created_at` leave other months aside.
+    fn query(&self) -> &'static str {
+        match (&self.quote_ref, self.model_id) {
+            (None, None) => {
+                "SELECT id, detail FROM prediction
+                 WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
+                 ORDER BY id DESC LIMIT $5"
+            }
+            (None, Some(_)) => {
+                "SELECT id, detail FROM prediction
+                 WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
+                    AND model_id = $6
+                 ORDER BY id DESC LIMIT $5"
+            }
+            (Some(_), None) => {
+                "SELECT id, detail FROM prediction
+                 WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
+                    AND quote_ref = $7 AND quote_ref <> '' AND $6::uuid IS NULL
+                 ORDER BY id DESC LIMIT $5"
+            }
+            (Some(_), Some(_)) => {
+                "SELECT id, detail FROM prediction
+                 WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
+                    AND quote_ref = $7 AND quote_ref <> '' AND model_id = $6
+                 ORDER BY id DESC LIMIT $5"
+            }
+        }
+    }
+
+    fn bound<'q, O>(
+        &'q self,
+        query: QueryAs<'q, Postgres, O, sqlx::postgres::PgArguments>,
+        limit: i64,
+    ) -> QueryAs<'q, Postgres, O, sqlx::postgres::PgArguments> {
+        let query = query
+            .bind(self.made_from)
+            .bind(self.made_until)
+            .bind(first_id(self.made_from))
+            .bind(self.before.min(first_id(self.made_until)))
+            .bind(limit);
+        match (&self.quote_ref, self.model_id) {
+            (None, None) => query,
+            (None, model_id) => query.bind(model_id),
+            (quote_ref, model_id) => query.bind(model_id).bind(quote_ref),
+        }
+    }
+}
+
+/// The smallest id of a millisecond.
+fn first_id(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    if millis >> 48 > 0 {
+        return Uuid::max();
+    }
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
+/// Predictions, newest first.
+pub async fn list_ledger(
+    tx: &mut TenantTx,
+    filter: &LedgerFilter,
+    limit: i64,
+) -> Result<Vec<KeptRow>> {
+    let query = sqlx::query_as(filter.query());
+    Ok(filter
+        .bound(query, limit)
+        .fetch_all(tx.connection())
+        .await?)
+}
+
+/// The last prediction of a quote before this one.
+pub async fn find_before(
+    tx: &mut TenantTx,
+    quote_ref: &str,
+    id: Uuid,
+) -> Result<Option<BeforeRow>> {
+    Ok(sqlx::query_as(
+        "SELECT id, created_at, model_id, win_probability FROM prediction
+         WHERE quote_ref = $1 AND quote_ref <> '' AND id < $2 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(quote_ref)
+    .bind(id)
+    .fetch_optional(tx.connection())
+    .await?)
+}
+
+/// How long predictions are kept; nothing where nothing was set.
+pub async fn find_setting(tx: &mut TenantTx) -> Result<Option<SettingRow>> {
+    Ok(
+        sqlx::query_as("SELECT retention_days, updated_at, updated_by FROM ledger_setting")
+            .fetch_optional(tx.connection())
+            .await?,
+    )
+}
+
+/// Sets how long predictions are kept.
+pub async fn update_setting(tx: &mut TenantTx, row: &SettingRow) -> Result<()> {
+    let tenant = tx.tenant();
+    sqlx::query(
+        "INSERT INTO ledger_setting (tenant_id, retention_days, updated_at, updated_by)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (tenant_id) DO UPDATE SET retention_days = excluded.retention_days,
+            updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+    )
+    .bind(tenant)
+    .bind(row.retention_days)
+    .bind(row.updated_at)
+    .bind(row.updated_by)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// The tenants that keep predictions for so many days only.
+pub async fn list_retentions(connection: &mut PgConnection) -> platform::Result<Vec<(Uuid, i32)>> {
+    set_local(connection, "app.retention", "on").await?;
+    Ok(sqlx::query_as(
+        "SELECT tenant_id, retention_days FROM ledger_setting
+         WHERE retention_days IS NOT NULL ORDER BY tenant_id",
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Removes some of the tenant's oldest predictions from before a time; tells how many there were.
+pub async fn delete_expired(
+    tx: &mut TenantTx,
+    made_before: DateTime<Utc>,
+    at_most: i32,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar("SELECT expire_predictions($1, $2)")
+        .bind(made_before)
+        .bind(at_most)
+        .fetch_one(tx.connection())
+        .await?)
+}
+
+/// Drops an empty partition of a month before this one; false where there is none.
+pub async fn delete_empty_partition(
+    connection: &mut PgConnection,
+    before_month: NaiveDate,
+) -> platform::Result<bool> {
+    Ok(
+        sqlx::query_scalar("SELECT drop_empty_prediction_partition($1)")
+            .bind(before_month)
+            .fetch_one(connection)
+            .await?,
+    )
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;
