@@ -2,7 +2,6 @@
 //!
 //! `examples/coverage.rs` prints the same for more kinds, seeds and sizes. Deliberately pooled: one training on few rows may
 //! be lucky or unlucky with all of its intervals at once.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 

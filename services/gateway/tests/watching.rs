@@ -156,7 +156,7 @@ async fn watchers_get_what_they_ask_for_from_where_they_ask() -> TestResult {
     for (quote, p) in [("a", 0.9), ("b", 0.2), ("c", 0.5)] {
         ours.made(quote, p).await?;
     }
-    let before = chrono::Utc::now();
+    let before = platform::Clock::system().now();
     let from = |cursor: &str| WatchPredictionsRequest {
         cursor: cursor.to_owned(),
         ..WatchPredictionsRequest::default()

@@ -83,3 +83,14 @@ impl Drop for Process {
         self.kill();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TRIM;
+
+    #[test]
+    fn memory_is_measured_as_in_the_images() {
+        let image = include_str!("../../../../deploy/Dockerfile");
+        assert!(image.contains(&format!("{}={}", TRIM.0, TRIM.1)));
+    }
+}

@@ -241,14 +241,3 @@ fn is_too_early(code: Code) -> bool {
 fn failed(error: platform::Error) -> Error {
     Error::Failed(platform::error::chain(&error))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::TRIM;
-
-    #[test]
-    fn memory_is_measured_as_in_the_images() {
-        let image = include_str!("../../../../deploy/Dockerfile");
-        assert!(image.contains(&format!("{}={}", TRIM.0, TRIM.1)));
-    }
-}

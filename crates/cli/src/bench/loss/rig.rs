@@ -10,7 +10,7 @@ use std::{
 };
 
 use indicatif::ProgressBar;
-use localservers::Servers;
+use localservers::{NatsUser, Servers};
 use platform::{
     Clock, Service,
     bus::Bus,
@@ -34,9 +34,14 @@ use crate::{
     client::{Connection, auth, datasets, models},
     error::{Error, Result},
     sample,
-    server::stack::{self, SERVICES, ServerArgs},
+    server::{
+        nats_config,
+        stack::{self, SERVICES, ServerArgs},
+    },
 };
 
+/// First word of every subject and stream, and the name of the database.
+const PREFIX: &str = "valutai";
 const HISTORY_ROWS: usize = 400;
 /// Longest wait for a part of the system that was started.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -82,8 +87,9 @@ impl Rig {
         }
         let dir = super::folder();
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
-        let servers = stack::start_servers(args, &dir, true, report).await?;
-        let launch = launch(&servers, &dir)?;
+        let users = nats_config::users(PREFIX);
+        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
+        let launch = launch(&servers, &users, &dir)?;
         match Parts::start(&launch, &dir, &program).await {
             Ok(parts) => Ok(Self {
                 dir,
@@ -245,13 +251,14 @@ impl Rig {
     }
 }
 
-fn launch(servers: &Servers, dir: &std::path::Path) -> Result<Launch> {
+fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Result<Launch> {
     Ok(Launch {
         admin_url: Secret::new(servers.postgres_url()),
-        database: "valutai".to_owned(),
+        database: PREFIX.to_owned(),
         app_password: Secret::new(Key::generate().to_base64()),
         nats_url: Secret::new(servers.nats_url()),
-        subject_prefix: "valutai".to_owned(),
+        nats_urls: nats_config::urls(servers, users),
+        subject_prefix: PREFIX.to_owned(),
         blob_dir: dir.join("blobs"),
         kek: stack::kept_keys(&Process::key_file(dir))?,
         audit_key: stack::kept_keys(&dir.join("audit-key"))?,
