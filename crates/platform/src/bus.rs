@@ -1,6 +1,8 @@
 //! NATS: the connection, the names of subjects and streams, and publishing with acknowledgement.
 //! Deliberately no handling of events: see [`crate::consumer`].
 
+mod subjects;
+
 use std::time::Duration;
 
 use async_nats::{
@@ -17,6 +19,7 @@ use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::subjects::Subjects;
 use crate::{
     config::Config,
     error::{Error, Result},
@@ -25,72 +28,6 @@ use crate::{
 
 /// Longest wait for an acknowledgement of JetStream.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Makes the names of subjects, streams and consumers.
-#[derive(Debug, Clone)]
-pub struct Subjects {
-    prefix: String,
-}
-
-impl Subjects {
-    /// Names below a prefix.
-    #[must_use]
-    pub fn new(prefix: &str) -> Self {
-        Self {
-            prefix: prefix.to_owned(),
-        }
-    }
-
-    /// Subject of an event, from its protobuf name: `valutai.<tenant>.<domain>.v1.<Event>`.
-    #[must_use]
-    pub fn event(&self, tenant: &str, full_name: &str) -> String {
-        let name = full_name.strip_prefix("valutai.").unwrap_or(full_name);
-        format!("{}.{tenant}.{name}", self.prefix)
-    }
-
-    /// Subject that matches an event of every tenant.
-    #[must_use]
-    pub fn event_of_all(&self, full_name: &str) -> String {
-        self.event("*", full_name)
-    }
-
-    /// Tenant in an event's subject.
-    #[must_use]
-    pub fn tenant_of(&self, subject: &str) -> Option<Uuid> {
-        let rest = subject.strip_prefix(&self.prefix)?.strip_prefix('.')?;
-        Uuid::try_parse(rest.split('.').next()?).ok()
-    }
-
-    /// Stream that holds a domain's events.
-    #[must_use]
-    pub fn stream(&self, domain: &str) -> String {
-        format!("{}-{domain}", self.prefix)
-    }
-
-    /// Subjects of a domain's stream.
-    #[must_use]
-    pub fn stream_subjects(&self, domain: &str) -> String {
-        format!("{}.*.{domain}.>", self.prefix)
-    }
-
-    /// Stream of dead letters.
-    #[must_use]
-    pub fn dead_stream(&self) -> String {
-        format!("{}-dead", self.prefix)
-    }
-
-    /// Subject of a consumer's dead letters.
-    #[must_use]
-    pub fn dead(&self, consumer: &str, event: &str) -> String {
-        format!("{}-dead.{consumer}.{event}", self.prefix)
-    }
-
-    /// Subject of a call.
-    #[must_use]
-    pub fn call(&self, domain: &str, method: &str) -> String {
-        format!("{}-rpc.{domain}.{method}", self.prefix)
-    }
-}
 
 /// A message ready to be published: bytes are moved, never re-encoded.
 #[derive(Debug, Clone)]
@@ -363,6 +300,14 @@ impl Bus {
                 .zip(E::decode(message.payload).ok());
             std::future::ready(heard)
         }))
+    }
+
+    /// Waits until the server has taken in what this connection subscribed to, which sending alone does not say: it
+    /// handles what a connection sends in order, so that any answer, a refusal too, comes after that.
+    pub(crate) async fn settle(&self, domain: &str) {
+        if let Err(error) = self.context.get_stream(self.subjects.stream(domain)).await {
+            tracing::debug!(%error, "asked a domain without a stream");
+        }
     }
 
     /// Sends what is buffered.

@@ -127,10 +127,10 @@ pub(crate) async fn serve(
     let domain = domain_of(service.service()).to_owned();
     let mut calls = bus
         .client()
-        .queue_subscribe(bus.subjects().call(&domain, "*"), domain)
+        .queue_subscribe(bus.subjects().call(&domain, "*"), domain.clone())
         .await
         .map_err(bus_error)?;
-    bus.flush().await;
+    bus.settle(&domain).await;
     Ok(async move {
         let permits = FairPermits::new(CONCURRENT_CALLS, ROOM);
         let running = TaskTracker::new();

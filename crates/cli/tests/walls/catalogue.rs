@@ -14,7 +14,7 @@ const CONDITION: &str =
     "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)";
 
 /// Policies beside that one, each for reading or ending what is somebody's own before a tenant is known.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "auth.api_key own_key_end",
     "auth.api_key own_key_read",
     "auth.api_key own_token",
@@ -26,6 +26,7 @@ const OTHERS: [&str; 11] = [
     "auth.session own_session_read",
     "auth.session own_token",
     "auth.tenant_key wrapped_by_others",
+    "prediction.ledger_setting retention",
 ];
 
 /// Tables that are no tenant's: people, what is sent to them, and what the relay and the migrations keep.
