@@ -111,8 +111,13 @@ pub fn traceparent() -> Option<String> {
 /// The id of the current trace; `None` where nothing is traced.
 #[must_use]
 pub fn trace_id() -> Option<String> {
-    let header = traceparent()?;
-    header.split('-').nth(1).map(str::to_owned)
+    traceparent().as_deref().and_then(trace_id_in)
+}
+
+/// The id of the trace in a `traceparent` header, by W3C Trace Context; `None` where it is no such header.
+#[must_use]
+pub fn trace_id_in(traceparent: &str) -> Option<String> {
+    traceparent.split('-').nth(1).map(str::to_owned)
 }
 
 /// Makes a span a child of the trace in a `traceparent` header.

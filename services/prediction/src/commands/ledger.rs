@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use platform::{Kit, TenantTx, error::chain, outbox::Traced};
+use platform::{Kit, TenantTx, error::chain, outbox::Traced, telemetry::trace_id_in};
 use proto::{auth::OperationRecorded, prediction::PredictionMade, rpc::Context};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -273,7 +273,18 @@ fn tell_others(tx: &mut TenantTx, kept: &[&Entry]) {
     tx.publish_traced(&news);
     let operations: Vec<OperationRecorded> = kept
         .iter()
-        .map(|entry| tx.operation(&entry.context, "prediction.predict", entry.model_id))
+        .map(|entry| {
+            let told = tx.operation(&entry.context, "prediction.predict", entry.model_id);
+            OperationRecorded {
+                // That of the call: this task writes for many and is in none of their traces.
+                trace_id: entry
+                    .traceparent
+                    .as_deref()
+                    .and_then(trace_id_in)
+                    .unwrap_or_default(),
+                ..told
+            }
+        })
         .collect();
     let operations: Vec<Traced<'_, OperationRecorded>> = operations
         .iter()
