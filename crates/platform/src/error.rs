@@ -225,9 +225,11 @@ impl Coded for Error {
 
 fn database_code(error: &sqlx::Error) -> Code {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-            Code::Unavailable
-        }
+        // A server that goes away, or comes, in the middle of a handshake leaves half an answer.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_) => Code::Unavailable,
         // Class 57 is an operator's intervention, 40 a lost race, 53 a full server.
         sqlx::Error::Database(error)
             if error.code().is_some_and(|code| {

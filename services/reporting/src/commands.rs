@@ -284,7 +284,7 @@ fn facts(row: &ModelRow) -> Result<ModelFacts> {
         dataset: DatasetFacts {
             row_count: dataset.row_count,
             won_count: dataset.won_count,
-            ..DatasetFacts::default()
+            name: dataset.name,
         },
         win_rates: dataset.win_rates,
         predictions_made: u64::try_from(row.prediction_count).unwrap_or(0),
