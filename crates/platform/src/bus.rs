@@ -15,12 +15,13 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, stream};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use self::subjects::Subjects;
 use crate::{
+    batch,
     config::Config,
     error::{Error, Result},
     patience::waiting_for,
@@ -294,11 +295,11 @@ impl Bus {
             .await
             .map_err(bus_error)?;
         let subjects = self.subjects.clone();
-        Ok(messages.filter_map(move |message| {
-            let heard = subjects
-                .tenant_of(&message.subject)
-                .zip(E::decode(message.payload).ok());
-            std::future::ready(heard)
+        Ok(messages.flat_map(move |message| {
+            let carried = batch::unpack(message.headers.as_ref(), &message.payload);
+            let tenant = subjects.tenant_of(&message.subject);
+            let heard = carried.unwrap_or_default().into_iter();
+            stream::iter(heard.filter_map(move |event| tenant.zip(E::decode(event.body).ok())))
         }))
     }
 

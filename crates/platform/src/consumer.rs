@@ -2,25 +2,22 @@
 //! handled to the dead letters. Deliberately no idempotence of its own: handlers claim the event in
 //! the transaction of its effect.
 
+mod lots;
+
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
-use async_nats::jetstream::{
-    AckKind, Message,
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt, future::BoxFuture};
 use prost::Name;
 use tokio::time::sleep;
-use tracing::Instrument as _;
 use uuid::{Uuid, Version};
 
 use crate::{
-    bus::{Bus, Outgoing, bus_error},
+    bus::{Bus, bus_error},
     error::{Coded, Fate, Result, chain},
     shutdown::Shutdown,
-    telemetry,
 };
 
 /// At this delivery a message that still fails is a dead letter.
@@ -39,6 +36,24 @@ pub struct Delivery {
     pub consumer: String,
     /// How often it has been delivered, this time included.
     pub attempt: i64,
+}
+
+/// Events of one type and tenant that are handled together.
+#[derive(Debug, Clone)]
+pub struct Delivered<E> {
+    /// The tenant, from the subject.
+    pub tenant: Uuid,
+    /// Name of the consumer, for the inbox.
+    pub consumer: String,
+    /// What each message holds, under its id, for the inbox.
+    pub parcels: Vec<(Uuid, Vec<E>)>,
+}
+
+impl<E> Delivered<E> {
+    /// All of the events, in their order, whether they were handled before or not.
+    pub fn events(&self) -> impl Iterator<Item = &E> {
+        self.parcels.iter().flat_map(|(_, events)| events)
+    }
 }
 
 impl Delivery {
@@ -76,17 +91,34 @@ impl<E: Coded> From<E> for Failure {
     }
 }
 
-type Handler =
-    Arc<dyn Fn(Delivery, Bytes) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
+type Handling = BoxFuture<'static, Result<(), Failure>>;
+
+/// What handles the events of a type.
+#[derive(Clone)]
+enum Handler {
+    /// One after the other.
+    Each(Arc<dyn Fn(Delivery, Bytes) -> Handling + Send + Sync>),
+    /// All that have come at once.
+    Together(Arc<dyn Fn(Delivered<Bytes>) -> Handling + Send + Sync>),
+}
+
+/// How messages are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turns {
+    /// One after the other, over all replicas.
+    InOrder,
+    /// One at a time, in each replica.
+    OnePerReplica,
+    /// So many at once, in each replica.
+    Together(usize),
+}
 
 /// A durable consumer of one domain's events.
 #[derive(Clone)]
 pub struct Consumer {
     name: String,
     domain: String,
-    in_order: bool,
-    /// Events taken at once, where order does not matter.
-    at_once: usize,
+    turns: Turns,
     handlers: HashMap<String, Handler>,
 }
 
@@ -104,8 +136,7 @@ impl Consumer {
         Self {
             name: format!("{service}-{domain}"),
             domain: domain.to_owned(),
-            in_order: true,
-            at_once: 1,
+            turns: Turns::InOrder,
             handlers: HashMap::new(),
         }
     }
@@ -113,19 +144,23 @@ impl Consumer {
     /// For work that takes long and needs no order: each replica works on one event of its own.
     #[must_use]
     pub fn one_per_replica(self) -> Self {
-        self.some_per_replica(1)
+        Self {
+            turns: Turns::OnePerReplica,
+            ..self
+        }
     }
 
-    /// For work that is quick and needs no order: each replica takes so many events at once, and
-    /// works on them one after the other. They have to be done within the waiting time together.
+    /// For work that is quick, and cheaper where it is done together: each replica takes all that has come, up to so many
+    /// messages. They are in order as long as there is one replica and none of them fails.
     #[must_use]
-    pub fn some_per_replica(mut self, at_once: usize) -> Self {
-        self.in_order = false;
-        self.at_once = at_once;
-        self
+    pub fn together(self, at_once: usize) -> Self {
+        Self {
+            turns: Turns::Together(at_once),
+            ..self
+        }
     }
 
-    /// Handles an event type.
+    /// Handles an event type, event by event. Of a message with several that fails, those that were handled come again.
     #[must_use]
     pub fn on<E, F, R>(mut self, handler: F) -> Self
     where
@@ -134,13 +169,42 @@ impl Consumer {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let raw: Handler = Arc::new(move |delivery, body| {
+        let raw = Handler::Each(Arc::new(move |delivery, body| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
                 let event = E::decode(body).map_err(crate::Error::from)?;
                 handler(delivery, event).await
             })
-        });
+        }));
+        self.handlers.insert(E::full_name(), raw);
+        self
+    }
+
+    /// Handles an event type, all events of a tenant that have come at once: in one transaction, which claims them.
+    #[must_use]
+    pub fn on_all<E, F, R>(mut self, handler: F) -> Self
+    where
+        E: prost::Message + Name + Default,
+        F: Fn(Delivered<E>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let raw = Handler::Together(Arc::new(move |delivered: Delivered<Bytes>| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let decoded = |(id, bodies): (Uuid, Vec<Bytes>)| {
+                    let events: Result<Vec<E>, _> = bodies.into_iter().map(E::decode).collect();
+                    Ok((id, events?))
+                };
+                let parcels: Result<Vec<_>> = delivered.parcels.into_iter().map(decoded).collect();
+                handler(Delivered {
+                    tenant: delivered.tenant,
+                    consumer: delivered.consumer,
+                    parcels: parcels?,
+                })
+                .await
+            })
+        }));
         self.handlers.insert(E::full_name(), raw);
         self
     }
@@ -188,7 +252,11 @@ impl Consumer {
             ack_wait: bus.ack_wait(),
             // A net: the last delivery is dead-lettered here, not dropped by the server.
             max_deliver: LAST_DELIVERY + 2,
-            max_ack_pending: if self.in_order { 1 } else { 1000 },
+            max_ack_pending: if self.turns == Turns::InOrder {
+                1
+            } else {
+                1000
+            },
             filter_subject,
             filter_subjects,
             ..pull::Config::default()
@@ -201,9 +269,19 @@ impl Consumer {
 
     async fn pull(&self, bus: &Bus, shutdown: &Shutdown) -> Result<()> {
         let consumer = self.ensure(bus).await?;
-        if !self.in_order {
-            return self.pull_singly(&consumer, bus, shutdown).await;
+        match self.turns {
+            Turns::InOrder => self.pull_in_order(&consumer, bus, shutdown).await,
+            Turns::OnePerReplica => self.pull_some(&consumer, bus, shutdown, 1).await,
+            Turns::Together(most) => self.pull_some(&consumer, bus, shutdown, most).await,
         }
+    }
+
+    async fn pull_in_order(
+        &self,
+        consumer: &PullConsumer,
+        bus: &Bus,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
         // The server holds back the next message until this one is settled.
         let mut messages = consumer
             .stream()
@@ -219,18 +297,22 @@ impl Consumer {
                 () = shutdown.cancelled() => return Ok(()),
             };
             match next {
-                Some(message) => self.process(bus, message.map_err(bus_error)?).await,
+                Some(message) => {
+                    let message = message.map_err(bus_error)?;
+                    self.process(bus, vec![message]).await;
+                }
                 None => return Ok(()),
             }
         }
     }
 
-    /// Asks for as many messages as may wait here, and does not ask again before they are done.
-    async fn pull_singly(
+    /// Asks for as many messages as may wait here, does all that have come, and does not ask again before they are done.
+    async fn pull_some(
         &self,
         consumer: &PullConsumer,
         bus: &Bus,
         shutdown: &Shutdown,
+        most: usize,
     ) -> Result<()> {
         loop {
             // No heartbeat: async-nats 0.51 forgets to wake a batch behind one, so that a message which
@@ -238,7 +320,7 @@ impl Consumer {
             // silent is noticed by the batch's own timer, five seconds after the request expires.
             let mut messages = consumer
                 .batch()
-                .max_messages(self.at_once)
+                .max_messages(most)
                 .expires(PULL_EXPIRES)
                 .messages()
                 .await
@@ -249,140 +331,15 @@ impl Consumer {
                     () = shutdown.cancelled() => return Ok(()),
                 };
                 let Some(message) = next else { break };
-                let message = message.map_err(|error| crate::Error::Bus(error.to_string()))?;
-                self.process(bus, message).await;
-            }
-        }
-    }
-
-    async fn process(&self, bus: &Bus, message: Message) {
-        let event_type = header(&message, "ce-type").unwrap_or_default();
-        let span = tracing::info_span!("event", otel.kind = "consumer", consumer = %self.name, event = %event_type);
-        telemetry::continue_trace(&span, header(&message, "traceparent").as_deref());
-        async {
-            let attempt = message.info().map_or(1, |info| info.delivered);
-            let outcome = self.handle(bus, &message, &event_type, attempt).await;
-            if let Err(error) = settle(self, bus, &message, &event_type, attempt, outcome).await {
-                tracing::warn!(error = %chain(&error), "the message will be delivered again");
-            }
-        }
-        .instrument(span)
-        .await;
-    }
-
-    async fn handle(
-        &self,
-        bus: &Bus,
-        message: &Message,
-        event_type: &str,
-        attempt: i64,
-    ) -> Result<(), Failure> {
-        let dead = |reason: &str| Failure {
-            fate: Fate::DeadLetter,
-            reason: reason.to_owned(),
-        };
-        let handler = self
-            .handlers
-            .get(event_type)
-            .ok_or_else(|| dead("no handler for this ce-type"))?;
-        let delivery = Delivery {
-            event_id: header(message, "ce-id")
-                .and_then(|id| Uuid::try_parse(&id).ok())
-                .ok_or_else(|| dead("ce-id is missing or malformed"))?,
-            tenant: bus
-                .subjects()
-                .tenant_of(&message.subject)
-                .ok_or_else(|| dead("the subject names no tenant"))?,
-            consumer: self.name.clone(),
-            attempt,
-        };
-        // In a task of its own, so that a panic is a failure of this message and not of the consumer.
-        let mut work = tokio::spawn(
-            handler(delivery, message.payload.clone()).instrument(tracing::Span::current()),
-        );
-        let progress = bus.ack_wait() / 3;
-        loop {
-            tokio::select! {
-                done = &mut work => return done.unwrap_or_else(|panic| Err(Failure {
-                    fate: Fate::Retry,
-                    reason: panic.to_string(),
-                })),
-                () = sleep(progress) => {
-                    if let Err(error) = message.ack_with(AckKind::Progress).await {
-                        tracing::warn!(%error, "progress could not be reported");
-                    }
+                let broken = |error: async_nats::Error| crate::Error::Bus(error.to_string());
+                let mut come = vec![message.map_err(broken)?];
+                while let Some(Some(message)) = messages.next().now_or_never() {
+                    come.push(message.map_err(broken)?);
                 }
+                self.process(bus, come).await;
             }
         }
     }
-}
-
-async fn settle(
-    consumer: &Consumer,
-    bus: &Bus,
-    message: &Message,
-    event_type: &str,
-    attempt: i64,
-    outcome: Result<(), Failure>,
-) -> Result<()> {
-    let kind = match outcome {
-        Ok(()) => AckKind::Ack,
-        Err(failure) if failure.fate == Fate::Retry && attempt < LAST_DELIVERY => {
-            let delay = retry_delay(attempt);
-            tracing::warn!(reason = %failure.reason, attempt, ?delay, "handling failed, trying again");
-            AckKind::Nak(Some(delay))
-        }
-        Err(failure) => {
-            tracing::error!(reason = %failure.reason, attempt, "handling failed, moved to the dead letters");
-            bury(consumer, bus, message, event_type, &failure.reason).await?;
-            AckKind::Term
-        }
-    };
-    message
-        .ack_with(kind)
-        .await
-        .map_err(|error| crate::Error::Bus(error.to_string()))
-}
-
-/// Copies a message as it is to the dead letters, with where it was and why it is there.
-async fn bury(
-    consumer: &Consumer,
-    bus: &Bus,
-    message: &Message,
-    event_type: &str,
-    reason: &str,
-) -> Result<()> {
-    let mut headers = message.headers.clone().unwrap_or_default();
-    headers.insert("valutai-dead-reason", one_line(reason).as_str());
-    headers.insert("valutai-dead-subject", message.subject.as_str());
-    headers.insert("valutai-dead-consumer", consumer.name.as_str());
-    let id = header(message, "Nats-Msg-Id").unwrap_or_default();
-    headers.insert("Nats-Msg-Id", format!("{}:{id}", consumer.name).as_str());
-    let event = event_type.rsplit('.').next().filter(|e| !e.is_empty());
-    bus.publish(Outgoing {
-        subject: bus
-            .subjects()
-            .dead(&consumer.name, event.unwrap_or("unknown")),
-        headers,
-        body: message.payload.clone(),
-    })
-    .await
-}
-
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(1000)
-        .collect()
-}
-
-fn header(message: &Message, name: &str) -> Option<String> {
-    let headers = message.headers.as_ref()?;
-    headers.get(name).map(ToString::to_string)
-}
-
-fn retry_delay(attempt: i64) -> Duration {
-    Duration::from_millis(500) * 4_u32.pow(u32::try_from(attempt.clamp(1, 6) - 1).unwrap_or(0))
 }
 
 fn pause(failures: u32) -> Duration {

@@ -1,7 +1,7 @@
 //! Postgres as a service sees it: one pool for one schema, and [`TenantTx`], the only way to a
 //! tenant's rows and to an event. Deliberately no queries: SQL lives in each service's `store`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use prost::{Message, Name};
 use proto::{auth::OperationRecorded, rpc::Context};
@@ -17,10 +17,14 @@ use crate::{
     audit::{self, Operation},
     bus::Subjects,
     config::{Config, ConfigError},
+    consumer::Delivered,
     error::{Error, Result},
     outbox::{self, Traced},
     telemetry,
 };
+
+/// A connection that was idle for so long is asked whether it is still there before it is used.
+const LONG_IDLE: Duration = Duration::from_secs(1);
 
 /// A service's schema.
 #[derive(Debug, Clone)]
@@ -45,8 +49,7 @@ pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnect
     let options: PgConnectOptions = url.parse()?;
     Ok(options
         .application_name(&format!("valutai-{schema}"))
-        // The rollback at each return to the pool would warn that there was nothing to roll back.
-        .options([("search_path", schema), ("client_min_messages", "error")]))
+        .options([("search_path", schema)]))
 }
 
 impl Database {
@@ -58,10 +61,22 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(config.postgres_connections)
             .acquire_timeout(Duration::from_secs(10))
+            // One that was just used is there; of another kind the server may have gone.
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for >= LONG_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             // A transaction whose owner went away must not reach the next one who borrows the connection.
             .after_release(|connection, _| {
                 Box::pin(async move {
-                    connection.execute("ROLLBACK").await?;
+                    if connection.is_in_transaction() {
+                        connection.execute("ROLLBACK").await?;
+                    }
                     Ok(true)
                 })
             })
@@ -152,6 +167,26 @@ impl Database {
     ) -> Result<Option<TenantTx>> {
         let mut tx = self.begin(tenant).await?;
         Ok(tx.claim_event(consumer, event_id).await?.then_some(tx))
+    }
+
+    /// Opens a unit of work for handling messages together, each once: answers the events of those that this consumer has
+    /// not handled, or `None` where it has handled all of them.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn begin_together<E>(
+        &self,
+        delivered: Delivered<E>,
+    ) -> Result<Option<(TenantTx, Vec<E>)>> {
+        let ids: Vec<Uuid> = delivered.parcels.iter().map(|(id, _)| *id).collect();
+        let mut tx = self.begin(delivered.tenant).await?;
+        let new = tx.claim_events(&delivered.consumer, &ids).await?;
+        let parcels = delivered.parcels.into_iter();
+        let events: Vec<E> = parcels
+            .filter(|(id, _)| new.contains(id))
+            .flat_map(|(_, events)| events)
+            .collect();
+        Ok((!events.is_empty()).then_some((tx, events)))
     }
 
     /// Opens a unit of work outside any tenant, for what comes before a tenant is known.
@@ -305,6 +340,22 @@ impl TenantTx {
         .execute(&mut *self.tx)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that a consumer handles messages; answers those that it has not handled before.
+    ///
+    /// # Errors
+    /// Where Postgres says no.
+    pub async fn claim_events(&mut self, consumer: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+        let new: Vec<Uuid> = sqlx::query_scalar(
+            "INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::uuid[])
+             ON CONFLICT DO NOTHING RETURNING event_id",
+        )
+        .bind(consumer)
+        .bind(ids)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(new.into_iter().collect())
     }
 
     /// Deletes every row of the tenant in this schema.

@@ -1,6 +1,5 @@
 //! The transactional outbox: events are rows of the unit of work that causes them, and one relay per
-//! service publishes them in order. Events that are committed together share rows, since a row costs more
-//! than what is in it. Deliberately no cursor: a row is there until it is published.
+//! service publishes them in order. Events that are committed together share rows and messages. Deliberately no cursor: a row is there until it is published.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,11 +7,13 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use prost::{Message, Name};
+use proto::common::EventBatch;
 use sqlx::PgConnection;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::{
+    batch,
     bus::{Bus, Outgoing, Subjects},
     database::Database,
     error::{Error, Result, chain},
@@ -21,10 +22,16 @@ use crate::{
 
 /// Rows looked at together.
 const ROWS: i64 = 200;
-/// Events of one row, and of one atomic batch; 200 is the sweet spot, and the server takes at most 1000.
+/// Bytes read at once, but for those of a single row.
+const STEP_BYTES: i64 = 2 * 1024 * 1024;
+/// Events of one message.
 const GROUP: usize = 500;
-/// Events read at once, but for those of a single row.
-const EVENTS: i64 = 2000;
+/// Bytes of one message; a server takes 1 MiB at most where it was not told otherwise.
+const GROUP_BYTES: usize = 256 * 1024;
+/// What a batch holds of an event beside its body, in bytes.
+const ENVELOPE_BYTES: usize = 250;
+/// Messages of one atomic batch; 200 is the sweet spot, and the server takes at most 1000.
+const BATCH: usize = 200;
 /// Net under the in-process wake-up: rows of a process that died before it could ring.
 const POLL: Duration = Duration::from_millis(300);
 const RETRY: Duration = Duration::from_secs(1);
@@ -52,26 +59,6 @@ pub(crate) struct Row {
     events: i32,
 }
 
-/// Body of a row with several events.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Group {
-    #[prost(message, repeated, tag = "1")]
-    events: Vec<Grouped>,
-}
-
-/// What one of them has of its own.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Grouped {
-    /// 16 bytes.
-    #[prost(bytes = "bytes", tag = "1")]
-    event_id: Bytes,
-    #[prost(bytes = "bytes", tag = "2")]
-    body: Bytes,
-    /// Empty where there is none.
-    #[prost(string, tag = "3")]
-    traceparent: String,
-}
-
 impl Row {
     /// Events with their CloudEvents headers in binary mode, in as few rows as possible.
     pub(crate) fn all<E: Message + Name>(
@@ -82,59 +69,95 @@ impl Row {
         now: DateTime<Utc>,
     ) -> Vec<Self> {
         let full_name = E::full_name();
-        let headers = BTreeMap::from([
-            ("ce-specversion".to_owned(), "1.0".to_owned()),
-            ("ce-source".to_owned(), format!("valutai/{source}")),
-            (
-                "ce-time".to_owned(),
-                now.to_rfc3339_opts(SecondsFormat::Millis, true),
-            ),
-            ("ce-subject".to_owned(), tenant.to_string()),
-            ("ce-type".to_owned(), full_name.clone()),
-            ("content-type".to_owned(), "application/protobuf".to_owned()),
-        ]);
-        let row = |events: &[Traced<'_, E>]| {
-            let (first, event_id) = (&events[0], Uuid::now_v7());
-            let mut row = Self {
-                event_id,
-                stream: subjects.stream(proto::access::domain_of(&full_name)),
-                subject: subjects.event(&tenant.to_string(), &full_name),
-                headers: headers.clone(),
-                body: Vec::new(),
-                events: i32::try_from(events.len()).unwrap_or(i32::MAX),
-            };
-            if events.len() == 1 {
-                name(&mut row.headers, event_id, first.traceparent);
-                row.body = first.event.encode_to_vec();
-            } else {
-                row.body = group(event_id, events).encode_to_vec();
-            }
-            row
+        let kind = Kind {
+            stream: subjects.stream(proto::access::domain_of(&full_name)),
+            subject: subjects.event(&tenant.to_string(), &full_name),
+            headers: BTreeMap::from([
+                ("ce-specversion".to_owned(), "1.0".to_owned()),
+                ("ce-source".to_owned(), format!("valutai/{source}")),
+                (
+                    "ce-time".to_owned(),
+                    now.to_rfc3339_opts(SecondsFormat::Millis, true),
+                ),
+                ("ce-subject".to_owned(), tenant.to_string()),
+                ("ce-type".to_owned(), full_name),
+            ]),
         };
-        events.chunks(GROUP).map(row).collect()
+        let encoded = events
+            .iter()
+            .map(|traced| (traced.event.encode_to_vec(), traced.traceparent))
+            .collect();
+        groups(encoded)
+            .into_iter()
+            .map(|group| kind.row(group))
+            .collect()
     }
 }
 
-fn group<E: Message>(first_id: Uuid, events: &[Traced<'_, E>]) -> Group {
-    let grouped = events.iter().enumerate().map(|(at, traced)| {
-        let id = if at == 0 { first_id } else { Uuid::now_v7() };
-        Grouped {
-            event_id: Bytes::copy_from_slice(id.as_bytes()),
-            body: traced.event.encode_to_vec().into(),
-            traceparent: traced.traceparent.unwrap_or_default().to_owned(),
+/// An encoded event and its `traceparent`.
+type Encoded<'e> = (Vec<u8>, Option<&'e str>);
+
+/// Cuts events into what fits into a message each.
+fn groups(events: Vec<Encoded<'_>>) -> Vec<Vec<Encoded<'_>>> {
+    let mut groups: Vec<Vec<Encoded<'_>>> = Vec::new();
+    let mut bytes = 0;
+    for event in events {
+        let size = event.0.len() + ENVELOPE_BYTES;
+        match groups.last_mut() {
+            Some(group) if group.len() < GROUP && bytes + size <= GROUP_BYTES => {
+                bytes += size;
+                group.push(event);
+            }
+            _ => {
+                bytes = size;
+                groups.push(vec![event]);
+            }
         }
-    });
-    Group {
-        events: grouped.collect(),
     }
+    groups
 }
 
-/// Adds the headers that tell an event from the others of its group.
-fn name(headers: &mut BTreeMap<String, String>, event_id: Uuid, traceparent: Option<&str>) {
-    headers.insert("Nats-Msg-Id".to_owned(), event_id.to_string());
-    headers.insert("ce-id".to_owned(), event_id.to_string());
-    if let Some(value) = traceparent {
-        headers.insert("traceparent".to_owned(), value.to_owned());
+/// What events of one type and tenant have in common.
+struct Kind {
+    stream: String,
+    subject: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl Kind {
+    fn row(&self, mut group: Vec<Encoded<'_>>) -> Row {
+        let mut headers = self.headers.clone();
+        let mut insert =
+            |name: &str, value: &str| headers.insert(name.to_owned(), value.to_owned());
+        let (event_id, count) = (Uuid::now_v7(), group.len());
+        let id = event_id.to_string();
+        insert("Nats-Msg-Id", &id);
+        let body = if count == 1 {
+            let (body, traceparent) = group.swap_remove(0);
+            insert("ce-id", &id);
+            insert("content-type", batch::SINGLE);
+            if let Some(value) = traceparent {
+                insert("traceparent", value);
+            }
+            body
+        } else {
+            insert(batch::BATCH_ID, &id);
+            insert("content-type", batch::BATCH);
+            let named = group.into_iter().map(|(body, traceparent)| {
+                let (source, event_type) = (&self.headers["ce-source"], &self.headers["ce-type"]);
+                batch::event(Uuid::now_v7(), source, event_type, traceparent, body)
+            });
+            let events = named.collect();
+            EventBatch { events }.encode_to_vec()
+        };
+        Row {
+            event_id,
+            stream: self.stream.clone(),
+            subject: self.subject.clone(),
+            headers,
+            body,
+            events: i32::try_from(count).unwrap_or(i32::MAX),
+        }
     }
 }
 
@@ -170,7 +193,6 @@ struct Pending {
     subject: String,
     headers: String,
     body: Vec<u8>,
-    events: i32,
 }
 
 /// Publishes a service's outbox while it holds the schema's lock.
@@ -240,10 +262,10 @@ impl Relay {
         let mut streams: BTreeMap<&str, Vec<Outgoing>> = BTreeMap::new();
         for row in rows {
             let messages = streams.entry(&row.stream).or_default();
-            messages.extend(outgoing(row)?);
+            messages.push(outgoing(row)?);
         }
         for messages in streams.values() {
-            for batch in messages.chunks(GROUP) {
+            for batch in messages.chunks(BATCH) {
                 self.bus.publish_all(batch).await?;
             }
         }
@@ -273,13 +295,13 @@ async fn try_lock(connection: &mut PgConnection, schema: &str) -> Result<bool> {
 
 async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>> {
     Ok(sqlx::query_as(
-        "SELECT position, stream, subject, headers, body, events
-         FROM (SELECT *, sum(events) OVER (ORDER BY position) - events AS before
+        "SELECT position, stream, subject, headers, body
+         FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY position) - octet_length(body) AS before
                FROM (SELECT * FROM outbox ORDER BY position LIMIT $1) first) counted
          WHERE before < $2 ORDER BY position",
     )
     .bind(ROWS)
-    .bind(EVENTS)
+    .bind(STEP_BYTES)
     .fetch_all(connection)
     .await?)
 }
@@ -304,37 +326,19 @@ async fn forget_old_events(connection: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// The messages of a row.
-fn outgoing(row: &Pending) -> Result<Vec<Outgoing>> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Error::Bus(format!("a row of the outbox is not readable: {error}"))
-    };
-    let stored: BTreeMap<String, String> =
-        serde_json::from_str(&row.headers).map_err(|error| unreadable(&error))?;
-    let message = |headers: &BTreeMap<String, String>, body: Bytes| {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(name.as_str(), value.as_str());
-        }
-        Outgoing {
-            subject: row.subject.clone(),
-            headers: map,
-            body,
-        }
-    };
-    if row.events == 1 {
-        return Ok(vec![message(&stored, Bytes::from(row.body.clone()))]);
+/// The message of a row.
+fn outgoing(row: &Pending) -> Result<Outgoing> {
+    let stored: BTreeMap<String, String> = serde_json::from_str(&row.headers)
+        .map_err(|error| Error::Bus(format!("a row of the outbox is not readable: {error}")))?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &stored {
+        headers.insert(name.as_str(), value.as_str());
     }
-    let group = Group::decode(row.body.as_slice()).map_err(|error| unreadable(&error))?;
-    let mut headers = stored;
-    let messages = group.events.into_iter().map(|event| {
-        let id = Uuid::from_slice(&event.event_id).map_err(|error| unreadable(&error))?;
-        headers.remove("traceparent");
-        let traceparent = Some(event.traceparent.as_str()).filter(|value| !value.is_empty());
-        name(&mut headers, id, traceparent);
-        Ok(message(&headers, event.body))
-    });
-    messages.collect()
+    Ok(Outgoing {
+        subject: row.subject.clone(),
+        headers,
+        body: Bytes::from(row.body.clone()),
+    })
 }
 
 #[cfg(test)]
@@ -342,56 +346,67 @@ mod tests {
     use proto::training::TrainingFailed;
 
     use super::*;
+    use crate::batch::{Carried, unpack};
 
-    fn pending(row: Row) -> Pending {
-        Pending {
+    fn rows(events: &[TrainingFailed], first_trace: Option<&str>) -> Vec<Row> {
+        let traced: Vec<_> = events
+            .iter()
+            .enumerate()
+            .map(|(at, event)| Traced {
+                event,
+                traceparent: first_trace.filter(|_| at == 0),
+            })
+            .collect();
+        let (tenant, now) = (Uuid::max(), DateTime::UNIX_EPOCH);
+        Row::all(&Subjects::new("test"), "notes", tenant, &traced, now)
+    }
+
+    fn received(row: Row) -> (Outgoing, Vec<Carried>) {
+        let pending = Pending {
             position: 1,
             stream: row.stream,
             subject: row.subject,
             headers: serde_json::json!(row.headers).to_string(),
             body: row.body,
-            events: row.events,
+        };
+        let message = outgoing(&pending).expect("readable");
+        let carried = unpack(Some(&message.headers), &message.body).expect("events");
+        (message, carried)
+    }
+
+    fn event(number: usize, problem: &str) -> TrainingFailed {
+        TrainingFailed {
+            model_id: number.to_string(),
+            problem: problem.to_owned(),
         }
     }
 
     #[test]
-    fn a_group_comes_apart_into_what_single_events_would_be() {
-        let subjects = Subjects::new("test");
-        let event = |number: u32| TrainingFailed {
-            model_id: number.to_string(),
-            problem: String::new(),
-        };
-        let events: Vec<TrainingFailed> = (0..GROUP as u32 + 1).map(event).collect();
-        let mut traced: Vec<_> = events
-            .iter()
-            .map(|event| Traced {
-                event,
-                traceparent: None,
-            })
-            .collect();
-        traced[0].traceparent = Some("00-1-2-01");
-        let (tenant, now) = (Uuid::max(), DateTime::UNIX_EPOCH);
-        let rows = Row::all(&subjects, "notes", tenant, &traced, now);
-        assert_eq!(rows.len(), 2);
-        let messages: Vec<Outgoing> = rows
-            .into_iter()
-            .flat_map(|row| outgoing(&pending(row)).expect("readable"))
-            .collect();
-        assert_eq!(messages.len(), events.len());
-        let of =
-            |message: &Outgoing, name: &str| message.headers.get(name).map(ToString::to_string);
-        let mut ids: Vec<_> = messages
-            .iter()
-            .map(|message| of(message, "ce-id"))
-            .collect();
-        for (at, (message, event)) in messages.iter().zip(&events).enumerate() {
-            assert_eq!(message.body, event.encode_to_vec());
-            assert_eq!(of(message, "Nats-Msg-Id"), ids[at]);
-            assert_eq!(of(message, "traceparent").is_some(), at == 0);
-            assert_eq!(message.headers.len(), if at == 0 { 9 } else { 8 });
+    fn what_is_committed_together_travels_together_and_comes_apart_again() {
+        let events: Vec<TrainingFailed> = (0..=GROUP).map(|number| event(number, "")).collect();
+        let rows = rows(&events, Some("00-1-2-01"));
+        assert_eq!(rows.len(), 2, "a group and the one that is too many");
+        let received: Vec<_> = rows.into_iter().map(received).collect();
+        let carried: Vec<&Carried> = received.iter().flat_map(|(_, carried)| carried).collect();
+        assert_eq!(carried.len(), events.len());
+        for (at, (carried, event)) in carried.iter().zip(&events).enumerate() {
+            assert_eq!(carried.body, event.encode_to_vec());
+            assert_eq!(carried.traceparent.is_some(), at == 0);
         }
+        let mut ids: Vec<_> = carried.iter().map(|carried| carried.id).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), events.len());
+        assert_eq!(ids.len(), events.len(), "each has an id of its own");
+        let (group, alone) = (&received[0].0.headers, &received[1].0.headers);
+        assert!(group.get("ce-id").is_none() && group.get(batch::BATCH_ID).is_some());
+        assert_eq!(alone.get("ce-id"), alone.get("Nats-Msg-Id"));
+    }
+
+    #[test]
+    fn a_message_stays_below_what_a_server_takes() {
+        let long = "x".repeat(GROUP_BYTES / 3);
+        let events: Vec<TrainingFailed> = (0..5).map(|number| event(number, &long)).collect();
+        let sizes: Vec<i32> = rows(&events, None).iter().map(|row| row.events).collect();
+        assert_eq!(sizes, [2, 2, 1]);
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use opentelemetry::{
-    global,
+    Context, global,
     propagation::{Extractor, Injector},
-    trace::TracerProvider as _,
+    trace::{TraceContextExt as _, TracerProvider as _},
 };
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
@@ -123,12 +123,28 @@ pub fn trace_id_in(traceparent: &str) -> Option<String> {
 /// Makes a span a child of the trace in a `traceparent` header.
 pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     let Some(value) = traceparent else { return };
-    let carrier = Carrier(HashMap::from([(
-        "traceparent".to_owned(),
-        value.to_owned(),
-    )]));
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
-    if let Err(error) = span.set_parent(parent) {
+    if let Err(error) = span.set_parent(context_of(value)) {
         tracing::debug!(%error, "the trace could not be continued");
     }
+}
+
+/// Ties the span of work for several callers to the traces of all of them: it can be the child of one only.
+pub fn link_traces<'t>(span: &Span, traceparents: impl Iterator<Item = &'t str>) {
+    let mut traceparents = traceparents.peekable();
+    let first = traceparents.next();
+    if traceparents.peek().is_none() {
+        return continue_trace(span, first);
+    }
+    for value in first.into_iter().chain(traceparents) {
+        span.add_link(context_of(value).span().span_context().clone());
+    }
+}
+
+/// What a `traceparent` header says, by the propagator that was set up.
+fn context_of(traceparent: &str) -> Context {
+    let carrier = Carrier(HashMap::from([(
+        "traceparent".to_owned(),
+        traceparent.to_owned(),
+    )]));
+    global::get_text_map_propagator(|propagator| propagator.extract(&carrier))
 }

@@ -33,7 +33,7 @@ async fn commit_events(world: &World, tenant: Uuid, count: usize) -> TestResult 
 /// more for a moment after.
 async fn stored(world: &World, tenant: Uuid, expected: usize) -> TestResult<Vec<TrainingFailed>> {
     let bus = world.bus().await?;
-    let (_, events) = tail::<TrainingFailed>(&bus, tenant, Start::After(0)).await?;
+    let (_, events) = tail::<TrainingFailed>(&bus, tenant, Start::After(0.into())).await?;
     let mut events = Box::pin(events);
     let mut found = Vec::new();
     while found.len() < expected {

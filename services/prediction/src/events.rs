@@ -5,7 +5,7 @@
 use futures::StreamExt as _;
 use platform::{
     Kit,
-    consumer::{Consumer, Delivery, Failure},
+    consumer::{Consumer, Delivered, Delivery, Failure},
     error::chain,
     page::parse_id,
 };
@@ -23,8 +23,8 @@ use crate::{
     store::{self, ModelRow},
 };
 
-/// Predictions that the shadow consumer takes at once; most tenants have no challenger, and then there is nothing to do.
-const SHADOWED_AT_ONCE: usize = 100;
+/// Messages with predictions that are looked at together at most.
+const AT_ONCE: usize = 20;
 
 /// The consumer of training's news.
 pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
@@ -54,10 +54,10 @@ pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
 pub fn shadow_consumer(commands: &Commands) -> Consumer {
     let commands = commands.clone();
     Consumer::new("prediction-shadow", "prediction")
-        .some_per_replica(SHADOWED_AT_ONCE)
-        .on(move |delivery: Delivery, event: PredictionMade| {
+        .together(AT_ONCE)
+        .on_all(move |delivered: Delivered<PredictionMade>| {
             let commands = commands.clone();
-            async move { Ok::<(), Failure>(commands.shadow(&delivery, &event).await?) }
+            async move { Ok::<(), Failure>(note_made(&commands, &delivered).await?) }
         })
 }
 
@@ -75,6 +75,16 @@ pub fn decided_consumer(commands: &Commands) -> Consumer {
             let commands = deleted.clone();
             async move { Ok::<(), Failure>(commands.note_deleted(&delivery, &event).await?) }
         })
+}
+
+/// What is done with predictions once they are answered.
+async fn note_made(
+    commands: &Commands,
+    delivered: &Delivered<PredictionMade>,
+) -> Result<(), Error> {
+    commands.watch_drift(delivered).await;
+    commands.note_changes(delivered).await?;
+    commands.shadow(delivered).await
 }
 
 async fn note_alias(

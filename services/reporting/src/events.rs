@@ -1,9 +1,11 @@
 //! What reporting reacts to: datasets, models and predictions, of which it keeps what reports need.
 //! Deliberately no calls to others while it listens.
 
+use std::collections::BTreeMap;
+
 use platform::{
     Database, Kit,
-    consumer::{Consumer, Delivery, Failure},
+    consumer::{Consumer, Delivered, Delivery, Failure},
     page::parse_id,
 };
 use prost::Message as _;
@@ -12,8 +14,12 @@ use proto::{
     prediction::PredictionMade,
     training::{ModelPromoted, ModelTrained},
 };
+use uuid::Uuid;
 
 use crate::store;
+
+/// Messages with predictions that are counted in one transaction at most.
+const AT_ONCE: usize = 100;
 
 /// The consumers, one for each domain that is listened to.
 pub fn consumers(kit: &Kit) -> [Consumer; 3] {
@@ -28,7 +34,8 @@ pub fn consumers(kit: &Kit) -> [Consumer; 3] {
             .on(move |delivery, event| model_trained(trained.clone(), delivery, event))
             .on(move |delivery, event| model_promoted(promoted.clone(), delivery, event)),
         Consumer::new("reporting", "prediction")
-            .on(move |delivery, event| prediction_made(predicted.clone(), delivery, event)),
+            .together(AT_ONCE)
+            .on_all(move |delivered| predictions_made(predicted.clone(), delivered)),
     ]
 }
 
@@ -88,15 +95,22 @@ async fn model_promoted(
     Ok(tx.commit().await?)
 }
 
-async fn prediction_made(
+async fn predictions_made(
     database: Database,
-    delivery: Delivery,
-    event: PredictionMade,
+    delivered: Delivered<PredictionMade>,
 ) -> Result<(), Failure> {
-    let opened = database
-        .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
-        .await?;
-    let Some(mut tx) = opened else { return Ok(()) };
-    store::update_prediction_count(&mut tx, parse_id("model_id", &event.model_id)?).await?;
+    let opened = database.begin_together(delivered).await?;
+    let Some((mut tx, events)) = opened else {
+        return Ok(());
+    };
+    let mut counts: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for event in &events {
+        *counts
+            .entry(parse_id("model_id", &event.model_id)?)
+            .or_default() += 1;
+    }
+    for (model_id, count) in counts {
+        store::update_prediction_count(&mut tx, model_id, count).await?;
+    }
     Ok(tx.commit().await?)
 }

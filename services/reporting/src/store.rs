@@ -95,9 +95,11 @@ pub async fn insert_model(
     Ok(())
 }
 
-pub async fn update_prediction_count(tx: &mut TenantTx, model_id: Uuid) -> Result<()> {
-    sqlx::query("UPDATE model SET prediction_count = prediction_count + 1 WHERE id = $1")
+/// Counts more predictions of a model.
+pub async fn update_prediction_count(tx: &mut TenantTx, model_id: Uuid, more: i64) -> Result<()> {
+    sqlx::query("UPDATE model SET prediction_count = prediction_count + $2 WHERE id = $1")
         .bind(model_id)
+        .bind(more)
         .execute(tx.connection())
         .await?;
     Ok(())

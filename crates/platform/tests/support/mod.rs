@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use platform::{
     Code, Coded, Kit, Service, TenantTx, Wiring,
-    consumer::{Consumer, Delivery, Failure},
+    consumer::{Consumer, Delivered, Delivery, Failure},
 };
-use proto::training::{ModelPromoted, TrainingFailed, TrainingProgressed};
+use proto::training::{ModelFlagged, ModelPromoted, TrainingFailed, TrainingProgressed};
 use testkit::TestResult;
 use uuid::Uuid;
 
@@ -28,7 +28,8 @@ pub const NOTES: Service = Service {
         Box::pin(async move {
             Ok(Wiring::new()
                 .consume(consumer(&kit))
-                .consume(long_work(&kit)))
+                .consume(long_work(&kit))
+                .consume(together(&kit)))
         })
     },
 };
@@ -75,6 +76,26 @@ fn long_work(kit: &Kit) -> Consumer {
         })
 }
 
+/// Keeps a note for every `ModelFlagged`, in one transaction those that came together; a model that is none is poison.
+fn together(kit: &Kit) -> Consumer {
+    let database = kit.database();
+    Consumer::new("notes-together", "training")
+        .together(100)
+        .on_all(move |delivered: Delivered<ModelFlagged>| {
+            let database = database.clone();
+            async move {
+                let Some((mut tx, events)) = database.begin_together(delivered).await? else {
+                    return Ok(());
+                };
+                for event in &events {
+                    let id = platform::page::parse_id("id", &event.model_id)?;
+                    insert_note(&mut tx, id).await?;
+                }
+                Ok(tx.commit().await?)
+            }
+        })
+}
+
 async fn note(database: &platform::Database, delivery: &Delivery, id: &str) -> Result<(), Failure> {
     let opened = database
         .begin_once(delivery.tenant, &delivery.consumer, delivery.event_id)
@@ -106,5 +127,12 @@ pub fn failed(id: Uuid) -> TrainingFailed {
     TrainingFailed {
         model_id: id.to_string(),
         problem: String::new(),
+    }
+}
+
+pub fn flagged(model_id: &str) -> ModelFlagged {
+    ModelFlagged {
+        model_id: model_id.to_owned(),
+        ..ModelFlagged::default()
     }
 }

@@ -34,13 +34,19 @@ pub struct Part {
 }
 
 impl Commands {
-    /// Appends an operation to the trail of the transaction's tenant.
-    pub async fn append(&self, tx: &mut TenantTx, event: &OperationRecorded) -> Result<()> {
+    /// Appends operations to the trail of the transaction's tenant, in their order.
+    pub async fn append(&self, tx: &mut TenantTx, events: &[OperationRecorded]) -> Result<()> {
         let head = store::claim_trail_head(tx).await?;
-        let head = head.unwrap_or_else(Head::none);
-        let content = event.encode_to_vec();
-        let (entry, head) = head.append(&self.audit_keys, tx.tenant(), self.clock.now(), content);
-        store::insert_audit_entry(tx, &entry, &found_by(event), &head).await
+        let mut head = head.unwrap_or_else(Head::none);
+        let (tenant, now) = (tx.tenant(), self.clock.now());
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            let content = event.encode_to_vec();
+            let (entry, next) = head.append(&self.audit_keys, tenant, now, content);
+            entries.push((entry, found_by(event)));
+            head = next;
+        }
+        store::insert_audit_entries(tx, &entries, &head).await
     }
 
     pub async fn list_audit_entries(

@@ -99,31 +99,38 @@ pub async fn find_trail_head(tx: &mut TenantTx) -> Result<Option<Head>> {
     Ok(row.map(Into::into))
 }
 
-/// Appends an entry, which is the end of the trail from then on.
-pub async fn insert_audit_entry(
+/// Appends entries, the last of which is the end of the trail from then on.
+pub async fn insert_audit_entries(
     tx: &mut TenantTx,
-    entry: &Entry,
-    found: &Found,
+    entries: &[(Entry, Found)],
     head: &Head,
 ) -> Result<()> {
+    fn column<'r, T>(
+        entries: &'r [(Entry, Found)],
+        of: impl Fn(&'r Entry, &'r Found) -> T,
+    ) -> Vec<T> {
+        entries.iter().map(|(e, found)| of(e, found)).collect()
+    }
     let tenant = tx.tenant();
     sqlx::query(
         "INSERT INTO audit_entry (tenant_id, sequence, recorded_at, occurred_at, user_id, action,
             entity_id, outcome, content, key_id, previous_hash, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         SELECT $1, * FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::uuid[],
+            $6::text[], $7::text[], $8::smallint[], $9::bytea[], $10::bytea[], $11::bytea[],
+            $12::bytea[])",
     )
     .bind(tenant)
-    .bind(entry.sequence)
-    .bind(entry.recorded_at)
-    .bind(found.occurred_at)
-    .bind(found.user_id)
-    .bind(&found.action)
-    .bind(&found.entity_id)
-    .bind(found.outcome)
-    .bind(&entry.content)
-    .bind(&entry.key_id)
-    .bind(&entry.previous_hash)
-    .bind(&entry.hash)
+    .bind(column(entries, |entry, _| entry.sequence))
+    .bind(column(entries, |entry, _| entry.recorded_at))
+    .bind(column(entries, |_, found| found.occurred_at))
+    .bind(column(entries, |_, found| found.user_id))
+    .bind(column(entries, |_, found| found.action.as_str()))
+    .bind(column(entries, |_, found| found.entity_id.as_str()))
+    .bind(column(entries, |_, found| found.outcome))
+    .bind(column(entries, |entry, _| entry.content.as_slice()))
+    .bind(column(entries, |entry, _| entry.key_id.as_slice()))
+    .bind(column(entries, |entry, _| entry.previous_hash.as_slice()))
+    .bind(column(entries, |entry, _| entry.hash.as_slice()))
     .execute(tx.connection())
     .await?;
     sqlx::query(

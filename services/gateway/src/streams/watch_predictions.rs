@@ -224,6 +224,8 @@ fn request_cursor(start: Start) -> String {
 
 #[cfg(test)]
 mod tests {
+    use platform::tail::Position;
+
     use super::*;
 
     fn of(cursor: &str, seconds: Option<i64>) -> Result<Start, Status> {
@@ -237,7 +239,12 @@ mod tests {
     #[test]
     fn a_watch_begins_where_it_is_told() {
         assert_eq!(of("", None).ok(), Some(Start::Now));
-        assert_eq!(of("17", None).ok(), Some(Start::After(17)));
+        assert_eq!(of("17", None).ok(), Some(Start::After(17.into())));
+        let within = Position {
+            message: 17,
+            events: 3,
+        };
+        assert_eq!(of("17.3", None).ok(), Some(Start::After(within)));
         let at = of("", Some(1_700_000_000)).expect("a time");
         assert_eq!(request_cursor(at), "@1700000000000000");
         assert_eq!(

@@ -1,44 +1,58 @@
-//! What a prediction changed: each one of a named quote is compared with the one before it, and what crossed a grade or moved by
+//! What predictions changed: each one of a named quote is compared with the one before it, and what crossed a grade or moved by
 //! a point is told. Deliberately behind the stream of predictions, where nobody waits for it.
 
-use platform::{consumer::Delivery, page::parse_id};
+use std::collections::BTreeMap;
+
+use platform::{consumer::Delivered, page::parse_id};
 use proto::prediction::PredictionMade;
+use uuid::Uuid;
 
 use super::{Commands, Result};
 use crate::{
     domain::changes::{Before, changed},
-    store,
+    store::{self, BeforeRow},
 };
 
 impl Commands {
-    /// Tells how a prediction differs from the one of the same quote before it, if it clearly does.
-    pub async fn note_change(&self, delivery: &Delivery, event: &PredictionMade) -> Result<()> {
-        if event.quote_ref.is_empty() {
+    /// Tells how predictions differ from those of the same quotes before them, where they clearly do.
+    pub async fn note_changes(&self, delivered: &Delivered<PredictionMade>) -> Result<()> {
+        if delivered.events().all(|event| event.quote_ref.is_empty()) {
             return Ok(());
         }
-        let id = parse_id("prediction_id", &event.prediction_id)?;
-        let mut tx = self.kit.database().begin(delivery.tenant).await?;
-        let before = store::find_before(&mut tx, &event.quote_ref, id).await?;
-        tx.commit().await?;
-        let Some(before) = before else { return Ok(()) };
-        let before = Before {
-            id: before.id,
-            created_at: before.created_at,
-            model_id: before.model_id,
-            win_probability: before.win_probability,
-        };
-        let Some(news) = changed(&before, event) else {
-            return Ok(());
-        };
-        // Of its own name, since the shadow answer claims the same event.
-        let consumer = format!("{}-changes", delivery.consumer);
         let opened = self
             .kit
             .database()
-            .begin_once(delivery.tenant, &consumer, delivery.event_id)
+            .begin_together(delivered.clone())
             .await?;
-        let Some(mut tx) = opened else { return Ok(()) };
-        tx.publish(&news).await?;
+        let Some((mut tx, events)) = opened else {
+            return Ok(());
+        };
+        let named = events
+            .iter()
+            .filter(|event| !event.quote_ref.is_empty())
+            .map(|event| Ok((parse_id("prediction_id", &event.prediction_id)?, event)))
+            .collect::<Result<BTreeMap<Uuid, &PredictionMade>>>()?;
+        let quotes: Vec<(&str, Uuid)> = named
+            .iter()
+            .map(|(id, event)| (event.quote_ref.as_str(), *id))
+            .collect();
+        let befores = store::find_befores(&mut tx, &quotes).await?;
+        let news: Vec<_> = befores
+            .into_iter()
+            .filter_map(|row| changed(&before(&row), named.get(&row.of)?))
+            .collect();
+        if !news.is_empty() {
+            tx.publish_all(&news).await?;
+        }
         Ok(tx.commit().await?)
+    }
+}
+
+fn before(row: &BeforeRow) -> Before {
+    Before {
+        id: row.id,
+        created_at: row.created_at,
+        model_id: row.model_id,
+        win_probability: row.win_probability,
     }
 }

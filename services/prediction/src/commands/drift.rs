@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::{error::chain, page::parse_id};
+use platform::{consumer::Delivered, error::chain, page::parse_id};
 use prost::Message as _;
 use proto::{
     prediction::{DriftEnded, DriftReport, PredictionMade},
@@ -64,18 +64,21 @@ impl DriftWatch {
 }
 
 impl Commands {
-    /// Counts a prediction, and checks its model where that is due. What fails is told to the log alone: the next hundred
+    /// Counts predictions, and checks their models where that is due. What fails is told to the log alone: the next hundred
     /// predictions bring the next check.
-    pub async fn watch_drift(&self, tenant: Uuid, event: &PredictionMade) {
-        let Ok(model_id) = parse_id("model_id", &event.model_id) else {
-            return;
-        };
-        if !self.drift_watch.is_due(tenant, model_id, Instant::now()) {
-            return;
-        }
-        let context = Context::system("drift");
-        if let Err(error) = self.check(&context, tenant, Some(model_id)).await {
-            tracing::warn!(error = %chain(&error), model = %model_id, "a model could not be checked for drift");
+    pub async fn watch_drift(&self, delivered: &Delivered<PredictionMade>) {
+        let tenant = delivered.tenant;
+        for event in delivered.events() {
+            let Ok(model_id) = parse_id("model_id", &event.model_id) else {
+                continue;
+            };
+            if !self.drift_watch.is_due(tenant, model_id, Instant::now()) {
+                continue;
+            }
+            let context = Context::system("drift");
+            if let Err(error) = self.check(&context, tenant, Some(model_id)).await {
+                tracing::warn!(error = %chain(&error), model = %model_id, "a model could not be checked for drift");
+            }
         }
     }
 

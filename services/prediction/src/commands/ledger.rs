@@ -1,12 +1,12 @@
 //! Answers become predictions here: what many callers of a tenant wait for is written in one
-//! transaction, and each is told after its commit. While one group is written the next one gathers, so
-//! that groups are as large as the load makes them and a single call waits for nobody. Tenants take
-//! turns. Deliberately one transaction for one tenant: the walls between tenants are those of a transaction.
+//! transaction, and each is told after its commit. While one group is written the next one gathers, and it
+//! waits a moment for those that are being computed and for callers that were just answered to come again, so
+//! that groups are as large as the load makes them and a single call waits for nobody. Tenants take turns. Deliberately one transaction for one tenant: the walls between tenants are those of a transaction.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use platform::{Kit, TenantTx, error::chain, outbox::Traced, telemetry::trace_id_in};
@@ -25,6 +25,8 @@ use crate::{
 const WRITERS: usize = 4;
 /// Predictions after which a group takes no further entry.
 const GROUP_ROWS: usize = 1000;
+/// Longest that a group waits to become as large as the one before it.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// What one call wants to have kept.
 #[derive(Debug)]
@@ -72,11 +74,40 @@ type Reply = oneshot::Sender<Result<Kept>>;
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<Uuid, VecDeque<(Entry, Reply)>>,
+    waiting: HashMap<Uuid, Queue>,
+    /// Calls that are being computed and will have something to write.
+    coming: HashMap<Uuid, usize>,
+    /// Calls of the last group, where that was more than one.
+    last: HashMap<Uuid, usize>,
     /// Tenants that have something waiting and nothing being written, the next one first.
     turns: VecDeque<Uuid>,
     /// Tenants whose group is being written.
     writing: HashSet<Uuid>,
+}
+
+/// What waits of a tenant.
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<(Entry, Reply)>,
+    rows: usize,
+    /// Whether it has waited for others long enough.
+    gathered: bool,
+}
+
+/// A call that will have something to write, unless it fails.
+#[derive(Debug)]
+pub struct Coming {
+    ledger: Ledger,
+    tenant: Uuid,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let was_the_last = self.ledger.lock().came(self.tenant);
+        if was_the_last {
+            self.ledger.write_waiting();
+        }
+    }
 }
 
 impl Ledger {
@@ -87,12 +118,34 @@ impl Ledger {
         }
     }
 
+    /// Says that a call is being computed, so that those before it wait for it a moment.
+    pub fn announce(&self, tenant: Uuid) -> Coming {
+        *self.lock().coming.entry(tenant).or_default() += 1;
+        Coming {
+            ledger: self.clone(),
+            tenant,
+        }
+    }
+
     /// Keeps the predictions of a call, with others; answers after the commit.
-    pub async fn keep(&self, tenant: Uuid, entry: Entry) -> Result<Kept> {
+    pub async fn keep(&self, coming: Coming, entry: Entry) -> Result<Kept> {
         let (reply, answer) = oneshot::channel();
-        self.lock().add(tenant, (entry, reply));
-        self.write_waiting();
+        let is_first = self.lock().add(coming.tenant, (entry, reply));
+        if is_first {
+            self.write_after(coming.tenant, GATHERING);
+        }
+        drop(coming);
         answer.await.unwrap_or(Err(Error::NotKept))
+    }
+
+    /// Writes what waits of a tenant after some time, whoever is still coming.
+    fn write_after(&self, tenant: Uuid, time: Duration) {
+        let ledger = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            ledger.lock().gathered(tenant);
+            ledger.write_waiting();
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -314,12 +367,46 @@ fn tell(reply: Reply, outcome: Result<Kept>) {
 }
 
 impl State {
-    fn add(&mut self, tenant: Uuid, entry: (Entry, Reply)) {
+    /// Takes an entry in; true where nothing else waits.
+    fn add(&mut self, tenant: Uuid, entry: (Entry, Reply)) -> bool {
         let queue = self.waiting.entry(tenant).or_default();
-        queue.push_back(entry);
-        if queue.len() == 1 && !self.writing.contains(&tenant) {
+        queue.rows += entry.0.rows.len();
+        queue.entries.push_back(entry);
+        let is_first = queue.entries.len() == 1;
+        if is_first && !self.writing.contains(&tenant) {
             self.turns.push_back(tenant);
         }
+        is_first
+    }
+
+    /// Notes that a call is not coming any more, since it is here or failed; true where it was the last.
+    fn came(&mut self, tenant: Uuid) -> bool {
+        let Some(coming) = self.coming.get_mut(&tenant) else {
+            return true;
+        };
+        *coming -= 1;
+        if *coming > 0 {
+            return false;
+        }
+        self.coming.remove(&tenant);
+        true
+    }
+
+    /// Notes that a tenant's queue has waited long enough.
+    fn gathered(&mut self, tenant: Uuid) {
+        if let Some(queue) = self.waiting.get_mut(&tenant) {
+            queue.gathered = true;
+        }
+    }
+
+    /// Whether a tenant's group need not become larger.
+    fn is_ready(&self, tenant: Uuid) -> bool {
+        let Some(queue) = self.waiting.get(&tenant) else {
+            return true;
+        };
+        let last = self.last.get(&tenant).copied().unwrap_or(1);
+        let all_are_here = !self.coming.contains_key(&tenant) && queue.entries.len() >= last;
+        all_are_here || queue.gathered || queue.rows >= GROUP_ROWS
     }
 
     /// The next group, where there is one and somebody to write it.
@@ -327,11 +414,15 @@ impl State {
         if self.writing.len() >= WRITERS {
             return None;
         }
-        let tenant = self.turns.pop_front()?;
+        let at = self
+            .turns
+            .iter()
+            .position(|tenant| self.is_ready(*tenant))?;
+        let tenant = self.turns.remove(at)?;
         let queue = self.waiting.get_mut(&tenant)?;
         let (mut group, mut rows) = (Vec::new(), 0);
         let mut keys = HashSet::new();
-        while let Some((entry, _)) = queue.front() {
+        while let Some((entry, _)) = queue.entries.front() {
             // The second of two calls with one key has to see what became of the first.
             let is_new = entry
                 .once
@@ -341,10 +432,19 @@ impl State {
                 break;
             }
             rows += entry.rows.len();
-            group.extend(queue.pop_front());
+            group.extend(queue.entries.pop_front());
         }
-        if queue.is_empty() {
+        queue.rows -= rows;
+        match group.len() {
+            // Nobody is expected where one came alone.
+            0 | 1 => self.last.remove(&tenant),
+            more => self.last.insert(tenant, more),
+        };
+        if queue.entries.is_empty() {
             self.waiting.remove(&tenant);
+        } else {
+            // What is left has waited for the others already.
+            queue.gathered = true;
         }
         self.writing.insert(tenant);
         Some((tenant, group))

@@ -125,6 +125,7 @@ impl Commands {
             if context.deadline.is_some_and(|at| at < SystemTime::now()) {
                 return Err(Error::Late);
             }
+            let coming = self.ledger.announce(tenant);
             let question = self.question(context, tenant, model_id, wanted).await?;
             let (model_id_now, policy_version) = (question.model.id, question.policy.version);
             let as_of = question.as_of;
@@ -152,7 +153,7 @@ impl Commands {
                 rows,
                 news: predictions.iter().map(answer::made).collect(),
             };
-            match self.ledger.keep(tenant, entry).await? {
+            match self.ledger.keep(coming, entry).await? {
                 Kept::Now => {
                     // Its entry was committed with those of others, in another task.
                     was_recorded();

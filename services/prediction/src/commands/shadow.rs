@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::{consumer::Delivery, page::parse_id, wire::timestamp};
+use platform::{consumer::Delivered, page::parse_id, wire::timestamp};
 use proto::{
     prediction::PredictionMade,
     rpc::{Caller, Context},
@@ -59,10 +59,8 @@ impl Challengers {
 
 impl Commands {
     /// Asks the challenger what the champion was asked, where there is one.
-    pub async fn shadow(&self, delivery: &Delivery, event: &PredictionMade) -> Result<()> {
-        let tenant = delivery.tenant;
-        self.watch_drift(tenant, event).await;
-        self.note_change(delivery, event).await?;
+    pub async fn shadow(&self, delivered: &Delivered<PredictionMade>) -> Result<()> {
+        let tenant = delivered.tenant;
         let challenger = match self.challengers.remembered(tenant) {
             Some(challenger) => challenger,
             None => self.find_challenger(tenant).await?,
@@ -70,6 +68,26 @@ impl Commands {
         let Some(challenger) = challenger else {
             return Ok(());
         };
+        let mut rows = Vec::new();
+        for event in delivered.events() {
+            rows.extend(self.shadow_answer(tenant, challenger, event).await?);
+        }
+        // A row that is there already stays as it is, so that nothing needs to be claimed.
+        let mut tx = self.kit.database().begin(tenant).await?;
+        for row in &rows {
+            store::insert_shadow_answer(&mut tx, row).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// What the challenger says where the champion answered; nothing where another model did, or where the challenger
+    /// cannot.
+    async fn shadow_answer(
+        &self,
+        tenant: Uuid,
+        challenger: Uuid,
+        event: &PredictionMade,
+    ) -> Result<Option<ShadowRow>> {
         let id = parse_id("prediction_id", &event.prediction_id)?;
         let created_at = domain::created_at(id).ok_or(Error::NoPrediction(id))?;
         let mut tx = self.kit.database().begin(tenant).await?;
@@ -77,13 +95,13 @@ impl Commands {
         let asked = store::find_asked(&mut tx, id, created_at).await?;
         tx.commit().await?;
         let (Some(champion), Some(asked)) = (champion, asked) else {
-            return Ok(());
+            return Ok(None);
         };
         // Other models have no shadow.
         if asked.model_id != champion.id || asked.model_id == challenger {
-            return Ok(());
+            return Ok(None);
         }
-        let context = Context::system(delivery.event_id.to_string());
+        let context = Context::system(&event.prediction_id);
         let model = self.models.find(&context, tenant, Some(challenger)).await?;
         let quote = fields::sent_input(&asked.input, &event.quote_ref)?;
         let question = Ask {
@@ -99,23 +117,14 @@ impl Commands {
             Err(Error::InQuote { .. } | Error::NoKnownField(_)) => None,
             Err(error) => return Err(error),
         };
-        let Some(answer) = answer else { return Ok(()) };
-        let row = ShadowRow {
+        Ok(answer.map(|answer| ShadowRow {
             prediction_id: id,
             created_at,
             model_id: asked.model_id,
             win_probability: asked.win_probability,
             shadow_model_id: challenger,
             shadow_win_probability: answer.prediction.win_probability,
-        };
-        let opened = self
-            .kit
-            .database()
-            .begin_once(tenant, &delivery.consumer, delivery.event_id)
-            .await?;
-        let Some(mut tx) = opened else { return Ok(()) };
-        store::insert_shadow_answer(&mut tx, &row).await?;
-        Ok(tx.commit().await?)
+        }))
     }
 
     async fn find_challenger(&self, tenant: Uuid) -> Result<Option<Uuid>> {

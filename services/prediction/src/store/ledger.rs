@@ -33,6 +33,8 @@ pub struct SettingRow {
 /// The prediction of a quote before another one.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct BeforeRow {
+    /// The other one.
+    pub of: Uuid,
     pub id: Uuid,
     pub created_at: DateTime<Utc>,
     pub model_id: Uuid,
@@ -111,19 +113,21 @@ pub async fn list_ledger(
         .await?)
 }
 
-/// The last prediction of a quote before this one.
-pub async fn find_before(
-    tx: &mut TenantTx,
-    quote_ref: &str,
-    id: Uuid,
-) -> Result<Option<BeforeRow>> {
+/// The last predictions of quotes before some others, in the order of those.
+pub async fn find_befores(tx: &mut TenantTx, quotes: &[(&str, Uuid)]) -> Result<Vec<BeforeRow>> {
+    let (names, ids): (Vec<&str>, Vec<Uuid>) = quotes.iter().copied().unzip();
     Ok(sqlx::query_as(
-        "SELECT id, created_at, model_id, win_probability FROM prediction
-         WHERE quote_ref = $1 AND quote_ref <> '' AND id < $2 ORDER BY id DESC LIMIT 1",
+        "SELECT asked.id AS of, p.id, p.created_at, p.model_id, p.win_probability
+         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (quote_ref, id, position)
+         CROSS JOIN LATERAL (
+            SELECT id, created_at, model_id, win_probability FROM prediction
+            WHERE quote_ref = asked.quote_ref AND quote_ref <> '' AND id < asked.id
+            ORDER BY id DESC LIMIT 1) p
+         ORDER BY asked.position",
     )
-    .bind(quote_ref)
-    .bind(id)
-    .fetch_optional(tx.connection())
+    .bind(names)
+    .bind(ids)
+    .fetch_all(tx.connection())
     .await?)
 }
 

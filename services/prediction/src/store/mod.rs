@@ -23,8 +23,8 @@ pub use drift::{
     update_drift_report,
 };
 pub use ledger::{
-    LedgerFilter, SettingRow, delete_empty_partition, delete_expired, find_before, find_setting,
-    list_ledger, list_retentions, update_setting,
+    BeforeRow, LedgerFilter, SettingRow, delete_empty_partition, delete_expired, find_befores,
+    find_setting, list_ledger, list_retentions, update_setting,
 };
 pub use models::{
     ModelRow, Standings, find_champion, find_model, find_stale_reason, find_standings,

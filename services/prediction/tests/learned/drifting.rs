@@ -115,11 +115,11 @@ async fn drift_is_found_told_flagged_and_ended() -> TestResult {
     );
     let silent = tenant.predict(&model, vec![priced(3, "calm", 1.0)]).await?;
     assert!(silent[0].warnings.is_empty(), "{:?}", silent[0].warnings);
-    let (_, told) = tail::<DriftDetected>(tenant.bus(), tenant.id, Start::After(0)).await?;
+    let (_, told) = tail::<DriftDetected>(tenant.bus(), tenant.id, Start::After(0.into())).await?;
     let told = Box::pin(told).next().await.ok_or("nothing was told")??;
     assert_eq!(told.event.model_id, model);
     assert!(told.event.columns.contains(&"Price".to_owned()));
-    let (_, over) = tail::<DriftEnded>(tenant.bus(), tenant.id, Start::After(0)).await?;
+    let (_, over) = tail::<DriftEnded>(tenant.bus(), tenant.id, Start::After(0.into())).await?;
     let over = Box::pin(over).next().await.ok_or("nothing was told")??;
     assert!(over.position > told.position);
     tenant.world.stop().await;
@@ -164,7 +164,7 @@ async fn predictions_bring_their_check_and_outcomes_are_held_against_promises() 
     let value = |figure: Option<proto::prediction::Figure>| figure.map(|figure| figure.value);
     assert!(value(realised.log_loss) > value(expected.log_loss));
     assert!(report.worse_than_expected && report.worse_p_value.is_some_and(|p| p < 1e-6));
-    let (_, told) = tail::<DriftDetected>(tenant.bus(), tenant.id, Start::After(0)).await?;
+    let (_, told) = tail::<DriftDetected>(tenant.bus(), tenant.id, Start::After(0.into())).await?;
     let told: Vec<_> = Box::pin(told).take(2).collect().await;
     let told = told.into_iter().collect::<Result<Vec<_>, _>>()?;
     let worse: Vec<_> = told.iter().map(|of| of.event.worse_than_expected).collect();

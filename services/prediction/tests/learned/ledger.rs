@@ -232,7 +232,8 @@ async fn what_a_prediction_changes_is_told_once() -> TestResult {
     ] {
         made.extend(tenant.predict(&model, vec![priced(name, price)]).await?);
     }
-    let (_, told) = tail::<PredictionChanged>(tenant.bus(), tenant.id, Start::After(0)).await?;
+    let (_, told) =
+        tail::<PredictionChanged>(tenant.bus(), tenant.id, Start::After(0.into())).await?;
     let told = Box::pin(told)
         .next()
         .await

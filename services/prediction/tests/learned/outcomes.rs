@@ -122,7 +122,8 @@ async fn an_outcome_is_joined_once_and_its_corrections_are_history() -> TestResu
     let moved = record(&tenant, moved).await?;
     assert_eq!(moved.predictions[0].prediction_id, first[0].id);
 
-    let (_, events) = tail::<OutcomeRecorded>(tenant.bus(), tenant.id, Start::After(0)).await?;
+    let (_, events) =
+        tail::<OutcomeRecorded>(tenant.bus(), tenant.id, Start::After(0.into())).await?;
     let told: Vec<_> = Box::pin(events).take(3).collect().await;
     let told = told.into_iter().collect::<Result<Vec<_>, _>>()?;
     let said: Vec<_> = told

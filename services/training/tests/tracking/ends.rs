@@ -134,7 +134,7 @@ async fn the_work_of_a_killed_worker_is_taken_up_by_another() -> TestResult {
         .import(dataset, &snapshot(0..60, Columns::Both))
         .await?;
     let next = tenant.trained(dataset).await?;
-    let (_, told) = tail::<ModelTrained>(&tenant.bus, tenant.id, Start::After(0)).await?;
+    let (_, told) = tail::<ModelTrained>(&tenant.bus, tenant.id, Start::After(0.into())).await?;
     let told: Vec<_> = told.take(2).collect().await;
     let told: Vec<String> = told
         .into_iter()

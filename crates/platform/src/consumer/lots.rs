@@ -1,0 +1,311 @@
+//! What becomes of messages that have come: those of one type and tenant are handled together where their handler wants
+//! that, each is settled by what became of it, and what cannot be handled is moved to the dead letters.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{AckKind, Message},
+};
+use bytes::Bytes;
+use tokio::time::sleep;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::{Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY};
+use crate::{
+    batch::{self, Carried},
+    bus::{Bus, Outgoing},
+    error::{Fate, Result, chain},
+    telemetry,
+};
+
+impl Consumer {
+    /// Handles messages that came together, and settles each.
+    pub(super) async fn process(&self, bus: &Bus, messages: Vec<Message>) {
+        let mut together: Vec<Lot> = Vec::new();
+        for message in messages {
+            let lot = self.lot(bus, message).await;
+            // What cannot be handled is settled already.
+            let Some(lot) = lot else { continue };
+            match together.last_mut().filter(|last| last.takes(&lot)) {
+                Some(last) => last.parcels.extend(lot.parcels),
+                None => together.push(lot),
+            }
+        }
+        for lot in together {
+            self.process_lot(bus, lot).await;
+        }
+    }
+
+    /// A message and who handles it; one that nobody can handle is buried.
+    async fn lot(&self, bus: &Bus, message: Message) -> Option<Lot> {
+        let event_type = header(&message, "ce-type").unwrap_or_default();
+        match self.read(bus, &message, &event_type) {
+            Ok((tenant, handler, events)) => Some(Lot {
+                event_type,
+                tenant,
+                handler,
+                parcels: vec![Parcel { message, events }],
+            }),
+            Err(failure) => {
+                self.settle(bus, &message, &event_type, Err(failure)).await;
+                None
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        bus: &Bus,
+        message: &Message,
+        event_type: &str,
+    ) -> Result<(Uuid, Handler, Vec<Carried>), Failure> {
+        let handler = self
+            .handlers
+            .get(event_type)
+            .ok_or_else(|| dead("no handler for this ce-type"))?;
+        let events = batch::unpack(message.headers.as_ref(), &message.payload)?;
+        if events.iter().any(|event| event.id.is_none()) {
+            return Err(dead("ce-id is missing or malformed"));
+        }
+        let tenant = bus.subjects().tenant_of(&message.subject);
+        let tenant = tenant.ok_or_else(|| dead("the subject names no tenant"))?;
+        Ok((tenant, handler.clone(), events))
+    }
+
+    async fn process_lot(&self, bus: &Bus, lot: Lot) {
+        let span = || tracing::info_span!("event", otel.kind = "consumer", consumer = %self.name, event = %lot.event_type);
+        let work: Handling = match &lot.handler {
+            Handler::Together(handler) => {
+                let span = span();
+                telemetry::link_traces(&span, lot.traces());
+                let delivered = Delivered {
+                    tenant: lot.tenant,
+                    consumer: self.name.clone(),
+                    parcels: lot.parcels.iter().map(Parcel::bodies).collect(),
+                };
+                Box::pin(handler(delivered).instrument(span))
+            }
+            Handler::Each(handler) => {
+                let handlings: Vec<_> = lot
+                    .parcels
+                    .iter()
+                    .flat_map(|parcel| {
+                        parcel
+                            .events
+                            .iter()
+                            .map(|event| (attempt_of(&parcel.message), event))
+                    })
+                    .map(|(attempt, event)| {
+                        let span = span();
+                        telemetry::continue_trace(&span, event.traceparent.as_deref());
+                        let delivery = Delivery {
+                            event_id: event.id.unwrap_or_default(),
+                            tenant: lot.tenant,
+                            consumer: self.name.clone(),
+                            attempt,
+                        };
+                        handler(delivery, event.body.clone()).instrument(span)
+                    })
+                    .collect();
+                Box::pin(async move {
+                    for handling in handlings {
+                        handling.await?;
+                    }
+                    Ok(())
+                })
+            }
+        };
+        let outcome = finish(bus, &lot, work).await;
+        if outcome.is_err() && lot.parcels.len() > 1 {
+            // Which of them it was is seen when each is alone.
+            for parcel in lot.parcels {
+                let alone = Lot {
+                    event_type: lot.event_type.clone(),
+                    tenant: lot.tenant,
+                    handler: lot.handler.clone(),
+                    parcels: vec![parcel],
+                };
+                Box::pin(self.process_lot(bus, alone)).await;
+            }
+            return;
+        }
+        let mut outcome = Some(outcome);
+        for parcel in &lot.parcels {
+            let outcome = outcome.take().unwrap_or(Ok(()));
+            self.settle(bus, &parcel.message, &lot.event_type, outcome)
+                .await;
+        }
+    }
+
+    async fn settle(
+        &self,
+        bus: &Bus,
+        message: &Message,
+        event_type: &str,
+        outcome: Result<(), Failure>,
+    ) {
+        let settled = settle(self, bus, message, event_type, outcome).await;
+        if let Err(error) = settled {
+            tracing::warn!(error = %chain(&error), "the message will be delivered again");
+        }
+    }
+}
+
+/// Messages that are handled together: of one type and tenant.
+struct Lot {
+    event_type: String,
+    tenant: Uuid,
+    handler: Handler,
+    parcels: Vec<Parcel>,
+}
+
+/// A message with its events.
+struct Parcel {
+    message: Message,
+    events: Vec<Carried>,
+}
+
+impl Lot {
+    /// Whether another one may go along.
+    fn takes(&self, other: &Self) -> bool {
+        matches!(self.handler, Handler::Together(_))
+            && self.tenant == other.tenant
+            && self.event_type == other.event_type
+    }
+
+    /// The different traces of the events, as far as they follow each other.
+    fn traces(&self) -> impl Iterator<Item = &str> {
+        let events = self.parcels.iter().flat_map(|parcel| &parcel.events);
+        let mut traces: Vec<&str> = events
+            .filter_map(|event| event.traceparent.as_deref())
+            .collect();
+        traces.dedup();
+        traces.into_iter()
+    }
+}
+
+impl Parcel {
+    /// What the message holds, under the id that it is known again by.
+    fn bodies(&self) -> (Uuid, Vec<Bytes>) {
+        let batch = header(&self.message, batch::BATCH_ID).and_then(|id| Uuid::try_parse(&id).ok());
+        let first = self.events.first().and_then(|event| event.id);
+        let bodies = self.events.iter().map(|event| event.body.clone()).collect();
+        (batch.or(first).unwrap_or_default(), bodies)
+    }
+}
+
+fn attempt_of(message: &Message) -> i64 {
+    message.info().map_or(1, |info| info.delivered)
+}
+
+/// Waits for the work on messages, and tells the server that it goes on.
+async fn finish(bus: &Bus, lot: &Lot, work: Handling) -> Result<(), Failure> {
+    // In a task of its own, so that a panic is a failure of these messages and not of the consumer.
+    let mut work = tokio::spawn(work);
+    let progress = bus.ack_wait() / 3;
+    loop {
+        tokio::select! {
+            done = &mut work => return done.unwrap_or_else(|panic| Err(Failure {
+                fate: Fate::Retry,
+                reason: panic.to_string(),
+            })),
+            () = sleep(progress) => {
+                for parcel in &lot.parcels {
+                    if let Err(error) = parcel.message.ack_with(AckKind::Progress).await {
+                        tracing::warn!(%error, "progress could not be reported");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn dead(reason: &str) -> Failure {
+    Failure {
+        fate: Fate::DeadLetter,
+        reason: reason.to_owned(),
+    }
+}
+
+async fn settle(
+    consumer: &Consumer,
+    bus: &Bus,
+    message: &Message,
+    event_type: &str,
+    outcome: Result<(), Failure>,
+) -> Result<()> {
+    let attempt = attempt_of(message);
+    let kind = match outcome {
+        Ok(()) => AckKind::Ack,
+        Err(failure) if failure.fate == Fate::Retry && attempt < LAST_DELIVERY => {
+            let delay = retry_delay(attempt);
+            tracing::warn!(reason = %failure.reason, attempt, ?delay, "handling failed, trying again");
+            AckKind::Nak(Some(delay))
+        }
+        Err(failure) => {
+            tracing::error!(reason = %failure.reason, attempt, "handling failed, moved to the dead letters");
+            bury(consumer, bus, message, event_type, &failure.reason).await?;
+            AckKind::Term
+        }
+    };
+    message
+        .ack_with(kind)
+        .await
+        .map_err(|error| crate::Error::Bus(error.to_string()))
+}
+
+/// Copies a message as it is to the dead letters, with where it was and why it is there.
+async fn bury(
+    consumer: &Consumer,
+    bus: &Bus,
+    message: &Message,
+    event_type: &str,
+    reason: &str,
+) -> Result<()> {
+    let mut headers = own_headers(message);
+    headers.insert("valutai-dead-reason", one_line(reason).as_str());
+    headers.insert("valutai-dead-subject", message.subject.as_str());
+    headers.insert("valutai-dead-consumer", consumer.name.as_str());
+    let id = header(message, "Nats-Msg-Id").unwrap_or_default();
+    headers.insert("Nats-Msg-Id", format!("{}:{id}", consumer.name).as_str());
+    let event = event_type.rsplit('.').next().filter(|e| !e.is_empty());
+    bus.publish(Outgoing {
+        subject: bus
+            .subjects()
+            .dead(&consumer.name, event.unwrap_or("unknown")),
+        headers,
+        body: message.payload.clone(),
+    })
+    .await
+}
+
+/// The headers that the sender meant; those of the server's own would make it part of an atomic batch that is over.
+fn own_headers(message: &Message) -> HeaderMap {
+    let mut own = HeaderMap::new();
+    for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
+        if !name.to_string().starts_with("Nats-") {
+            for value in values {
+                own.append(name.clone(), value.clone());
+            }
+        }
+    }
+    own
+}
+
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(1000)
+        .collect()
+}
+
+fn header(message: &Message, name: &str) -> Option<String> {
+    let headers = message.headers.as_ref()?;
+    headers.get(name).map(ToString::to_string)
+}
+
+fn retry_delay(attempt: i64) -> Duration {
+    Duration::from_millis(500) * 4_u32.pow(u32::try_from(attempt.clamp(1, 6) - 1).unwrap_or(0))
+}
