@@ -3,6 +3,7 @@
 
 mod accounts;
 mod keys;
+mod tls;
 mod uploads;
 
 use std::{
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
+    tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
 };
 pub use crate::overload::CallRate;
@@ -30,6 +32,9 @@ pub struct Config {
     pub postgres_url: Secret,
     /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
     pub nats_url: Secret,
+    /// File with the authorities that the certificate of NATS is judged by, in PEM; the system's without it. Variable
+    /// `VALUTAI_NATS_CA_FILE`.
+    pub nats_ca: Option<PathBuf>,
     /// First word of every subject and stream, so that systems can share a server. Variable
     /// `VALUTAI_SUBJECT_PREFIX`, default `valutai`.
     pub subject_prefix: String,
@@ -44,6 +49,9 @@ pub struct Config {
     pub audit_key: Option<Keys>,
     /// Address the gateway listens on. Variable `VALUTAI_LISTEN`, default `127.0.0.1:50051`.
     pub listen: SocketAddr,
+    /// Certificate and key of the gateway, which speaks plain text without. Variables `VALUTAI_TLS_CERT_FILE` and
+    /// `VALUTAI_TLS_KEY_FILE`.
+    pub tls: Option<TlsFiles>,
     /// Address of the gRPC health service; none where unset. Variable `VALUTAI_HEALTH_LISTEN`.
     pub health_listen: Option<SocketAddr>,
     /// Copies that streams keep, 1 or 3. Variable `VALUTAI_STREAM_REPLICAS`, default 1.
@@ -166,6 +174,9 @@ pub enum ConfigError {
     /// A variable has to be set.
     #[error("{0} is not set: give it a value, see deploy/README.md")]
     Missing(&'static str),
+    /// Of two variables that belong together one is set.
+    #[error("{0} is set and {1} is not: set both, or neither")]
+    Half(&'static str, &'static str),
     /// A variable cannot be read.
     #[error("{name} is \"{value}\", which is not {expected}")]
     Invalid {
@@ -203,6 +214,7 @@ impl Config {
         Ok(Self {
             postgres_url: Secret::new(var("VALUTAI_POSTGRES_URL").unwrap_or_default()),
             nats_url: Secret::new(required("VALUTAI_NATS_URL")?),
+            nats_ca: nats_ca_from_env(),
             subject_prefix: var("VALUTAI_SUBJECT_PREFIX").unwrap_or_else(|| "valutai".to_owned()),
             blob_dir: required("VALUTAI_BLOB_DIR")?.into(),
             kek: match Keys::in_env("VALUTAI_KEK")? {
@@ -217,6 +229,7 @@ impl Config {
             },
             listen: parsed("VALUTAI_LISTEN", "an address such as 0.0.0.0:50051")?
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50051))),
+            tls: TlsFiles::from_env()?,
             health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
             stream_replicas: parsed("VALUTAI_STREAM_REPLICAS", "1, 3 or 5")?.unwrap_or(1),
             postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
@@ -231,6 +244,12 @@ impl Config {
             calls: calls_from_env()?,
         })
     }
+}
+
+/// File with the authorities that NATS is judged by.
+#[must_use]
+pub fn nats_ca_from_env() -> Option<PathBuf> {
+    var("VALUTAI_NATS_CA_FILE").map(PathBuf::from)
 }
 
 /// What each organisation may call.
@@ -320,7 +339,8 @@ mod tests {
         let code = concat!(
             include_str!("config.rs"),
             include_str!("config/accounts.rs"),
-            include_str!("config/keys.rs")
+            include_str!("config/keys.rs"),
+            include_str!("config/tls.rs")
         );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))

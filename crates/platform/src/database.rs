@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Clock,
+    Clock, address,
     audit::{self, Operation},
     bus::Subjects,
     config::{Config, ConfigError},
@@ -42,8 +42,7 @@ pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnect
     if url.is_empty() {
         return Err(ConfigError::Missing("VALUTAI_POSTGRES_URL").into());
     }
-    let options: PgConnectOptions = url.parse()?;
-    Ok(options
+    Ok(address::postgres(url)?
         .application_name(&format!("valutai-{schema}"))
         // The rollback at each return to the pool would warn that there was nothing to roll back.
         .options([("search_path", schema), ("client_min_messages", "error")]))

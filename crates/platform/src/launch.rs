@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::{
-    Clock, Config,
-    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, UploadLimits},
+    Clock, Config, address,
+    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, TlsFiles, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -30,6 +30,8 @@ pub struct Launch {
     pub nats_url: Secret,
     /// NATS with the credentials of services that have users of their own, by their names.
     pub nats_urls: BTreeMap<String, Secret>,
+    /// File with the authorities that NATS is judged by.
+    pub nats_ca: Option<PathBuf>,
     /// First word of every subject and stream.
     pub subject_prefix: String,
     /// Folder of encrypted blobs.
@@ -40,6 +42,8 @@ pub struct Launch {
     pub audit_key: Keys,
     /// Address of the gateway.
     pub listen: SocketAddr,
+    /// Certificate and key of the gateway.
+    pub tls: Option<TlsFiles>,
     /// Connections of each service to Postgres.
     pub postgres_connections: u32,
     /// How long an event may stay unanswered before another replica gets it.
@@ -102,7 +106,7 @@ impl Launch {
     }
 
     fn admin_options(&self) -> Result<PgConnectOptions> {
-        Ok(self.admin_url.expose().parse()?)
+        address::postgres(self.admin_url.expose())
     }
 
     /// The configuration that a service would read from its environment.
@@ -123,11 +127,13 @@ impl Launch {
                 .get(service)
                 .unwrap_or(&self.nats_url)
                 .clone(),
+            nats_ca: self.nats_ca.clone(),
             subject_prefix: self.subject_prefix.clone(),
             blob_dir: self.blob_dir.clone(),
             kek: self.kek.clone(),
             audit_key: Some(self.audit_key.clone()),
             listen: self.listen,
+            tls: self.tls.clone(),
             health_listen: None,
             stream_replicas: 1,
             postgres_connections: self.postgres_connections,

@@ -15,7 +15,7 @@ use platform::{
     Clock, Service,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
-        UploadLimits, calls_from_env,
+        UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -170,11 +170,18 @@ async fn launch(
         app_password: Secret::new(kept_secret(&data_dir.join("app-password"))?.to_base64()),
         nats_url: Secret::new(servers.nats_url()),
         nats_urls: nats_config::urls(servers, users),
+        // Of a server that was not started here.
+        nats_ca: servers
+            .nats_monitor_url()
+            .is_none()
+            .then(nats_ca_from_env)
+            .flatten(),
         subject_prefix: PREFIX.to_owned(),
         blob_dir: data_dir.join("blobs"),
         kek: kept_keys(&data_dir.join("key-encryption-key"))?,
         audit_key: kept_keys(&data_dir.join("audit-key"))?,
         listen,
+        tls: None,
         postgres_connections: 8,
         ack_wait: ACK_WAIT,
         uploads: UploadLimits::from_env().map_err(setting)?,
