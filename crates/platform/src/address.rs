@@ -5,12 +5,22 @@ use std::{fs, net::IpAddr, path::Path};
 
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use crate::error::{Error, Result};
 
 /// What a file of authorities has to have in it.
 const PEM: &str = "-----BEGIN CERTIFICATE-----";
+
+/// The parameters that name files, each with its other names.
+const FILES: [(&str, &[&str]); 3] = [
+    ("sslrootcert", &["sslrootcert", "ssl-root-cert", "ssl-ca"]),
+    ("sslcert", &["sslcert", "ssl-cert"]),
+    ("sslkey", &["sslkey", "ssl-key"]),
+];
 
 /// Reads an address of Postgres. `sslmode` is left open on this machine only: elsewhere it has to be a mode that
 /// checks who answers, or `disable`.
@@ -29,7 +39,7 @@ pub fn postgres(url: &str) -> Result<PgConnectOptions> {
              sslrootcert=FILE behind the address, or sslmode=disable where the network is trusted"
         )));
     }
-    let Some(file) = parameter(url, &["sslrootcert", "ssl-root-cert", "ssl-ca"]) else {
+    let Some(file) = parameter(url, FILES[0].1) else {
         return Ok(options);
     };
     if !checks {
@@ -41,6 +51,23 @@ pub fn postgres(url: &str) -> Result<PgConnectOptions> {
     }
     require_authorities("sslrootcert", Path::new(&file))?;
     Ok(options)
+}
+
+/// Options as an address again. The files of TLS are those of the address that the options were read from: sqlx writes
+/// them in a form that it does not read.
+#[must_use]
+pub fn postgres_url(options: &PgConnectOptions, read_from: &str) -> String {
+    let mut url = options.to_url_lossy();
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let mut query = url.query_pairs_mut();
+    query.clear();
+    for (name, value) in pairs {
+        let names = FILES.iter().find(|(file, _)| *file == name);
+        let file = names.and_then(|(_, names)| parameter(read_from, names));
+        query.append_pair(&name, &file.unwrap_or(value));
+    }
+    drop(query);
+    url.to_string()
 }
 
 /// Reads an address of NATS, with the file of the authorities that its certificate is judged by.
@@ -106,7 +133,8 @@ fn parameter(url: &str, names: &[&str]) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.filter(|(name, _)| names.contains(name)).last()?;
-    let value = percent_decode_str(value).decode_utf8().ok()?;
+    let value = value.replace('+', " ");
+    let value = percent_decode_str(&value).decode_utf8().ok()?;
     Some(value.into_owned())
 }
 
@@ -160,6 +188,23 @@ mod tests {
             "postgres://u:p@127.0.0.1/valutai?sslrootcert=/nowhere/ca.crt",
         ));
         assert!(said.contains("does not look at it"), "{said}");
+    }
+
+    #[test]
+    fn an_address_names_its_files_again() -> Result<()> {
+        let file = std::env::temp_dir().join(format!("valutai test {}.crt", uuid::Uuid::now_v7()));
+        fs::write(&file, PEM).expect("the folder of temporary files is writable");
+        let path = file.to_string_lossy().replace(' ', "%20");
+        let url = format!("postgres://u:p@db:5432/one?sslmode=verify-full&ssl-root-cert={path}");
+        let options = postgres(&url)?.database("two");
+        let again = postgres_url(&options, &url);
+        // Reads the file, which is found by its name alone.
+        let options = postgres(&again)?;
+        assert_eq!(options.get_database(), Some("two"));
+        assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyFull));
+        assert!(parameter(&again, FILES[0].1).is_some_and(|found| Path::new(&found) == file));
+        fs::remove_file(file).expect("removes");
+        Ok(())
     }
 
     #[test]

@@ -114,14 +114,14 @@ impl Launch {
     /// # Errors
     /// Where the administrator's URL is malformed.
     pub fn config_for(&self, service: &str) -> Result<Config> {
-        let url = self
+        let options = self
             .admin_options()?
             .database(&self.database)
             .username(&app_role(service))
-            .password(self.app_password.expose())
-            .to_url_lossy();
+            .password(self.app_password.expose());
+        let url = address::postgres_url(&options, self.admin_url.expose());
         Ok(Config {
-            postgres_url: Secret::new(url.to_string()),
+            postgres_url: Secret::new(url),
             nats_url: self
                 .nats_urls
                 .get(service)

@@ -12,15 +12,13 @@ use std::{
 use clap::Args;
 use localservers::{NatsUser, Options, Servers, StartOptions};
 use platform::{
-    Clock, Service,
+    Clock, Service, address,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
         UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
-
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
 use super::nats_config;
 use crate::error::{Error, Result};
@@ -203,10 +201,9 @@ async fn launch(
 
 /// Leaves the administrator's address of the database in the data folder, for `valutai keys` and `psql`.
 fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<()> {
-    let options: PgConnectOptions = servers
-        .postgres_url()
-        .parse()
-        .map_err(|error: sqlx::Error| Error::Failed(error.to_string()))?;
+    let url = servers.postgres_url();
+    let options = address::postgres(url).map_err(|error| Error::Failed(error.to_string()))?;
+    let url = address::postgres_url(&options.database(database), url);
     let path = data_dir.join("admin-postgres-url");
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -215,7 +212,7 @@ fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<
         .mode(0o600)
         .open(&path)
         .map_err(Error::file(&path))?;
-    write!(file, "{}", options.database(database).to_url_lossy()).map_err(Error::file(&path))
+    file.write_all(url.as_bytes()).map_err(Error::file(&path))
 }
 
 /// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes
