@@ -131,8 +131,8 @@ fn mode_name(mode: PgSslMode) -> &'static str {
 /// The last value of a parameter behind an address.
 fn parameter(url: &str, names: &[&str]) -> Option<String> {
     let (_, query) = url.split_once('?')?;
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.filter(|(name, _)| names.contains(name)).last()?;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.rfind(|(name, _)| names.contains(name))?;
     let value = value.replace('+', " ");
     let value = percent_decode_str(&value).decode_utf8().ok()?;
     Some(value.into_owned())

@@ -24,6 +24,9 @@ pub use crate::overload::CallRate;
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
 
+/// How long a gateway believes a token, unless told otherwise.
+pub const TOKEN_MEMORY: Duration = Duration::from_secs(5);
+
 /// What every service is told at its start.
 #[derive(Clone)]
 pub struct Config {
@@ -70,6 +73,9 @@ pub struct Config {
     pub accounts: Accounts,
     /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
     pub trusted_proxies: Networks,
+    /// How long a gateway goes on with a token that auth has confirmed where it hears nothing of its end. Variable
+    /// `VALUTAI_TOKEN_SECONDS`, default 5, 60 at the most; 0 has auth asked at every call.
+    pub token_memory: Duration,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
 }
@@ -241,6 +247,7 @@ impl Config {
             clamd: ClamdAddress::from_env()?,
             accounts: Accounts::from_env()?,
             trusted_proxies: Networks::trusted_proxies_from_env()?,
+            token_memory: token_memory(parsed("VALUTAI_TOKEN_SECONDS", TOKEN_SECONDS)?)?,
             calls: calls_from_env()?,
         })
     }
@@ -250,6 +257,21 @@ impl Config {
 #[must_use]
 pub fn nats_ca_from_env() -> Option<PathBuf> {
     var("VALUTAI_NATS_CA_FILE").map(PathBuf::from)
+}
+
+const TOKEN_SECONDS: &str = "a whole number of seconds up to 60";
+
+/// Bounded, since it is the longest that an ended session may go on unheard.
+fn token_memory(seconds: Option<u64>) -> Result<Duration, ConfigError> {
+    match seconds {
+        None => Ok(TOKEN_MEMORY),
+        Some(seconds @ 0..=60) => Ok(Duration::from_secs(seconds)),
+        Some(seconds) => Err(ConfigError::Invalid {
+            name: "VALUTAI_TOKEN_SECONDS",
+            value: seconds.to_string(),
+            expected: TOKEN_SECONDS,
+        }),
+    }
 }
 
 /// What each organisation may call.
@@ -330,6 +352,15 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<ClamdAddress>(), Err(()), "{bad}");
         }
+    }
+
+    #[test]
+    fn tokens_are_never_believed_for_long() {
+        let memory = |seconds| token_memory(seconds).ok().map(|memory| memory.as_secs());
+        assert_eq!(memory(None), Some(5));
+        assert_eq!(memory(Some(0)), Some(0));
+        assert_eq!(memory(Some(60)), Some(60));
+        assert_eq!(memory(Some(61)), None);
     }
 
     /// Whoever sets a system up reads that page and no code.

@@ -56,6 +56,8 @@ pub struct Launch {
     pub accounts: Accounts,
     /// Proxies whose word on a client's address counts.
     pub trusted_proxies: Networks,
+    /// How long a gateway believes a token where it hears nothing of its end.
+    pub token_memory: Duration,
     /// What each organisation may call.
     pub calls: CallRate,
 }
@@ -142,6 +144,7 @@ impl Launch {
             clamd: self.clamd.clone(),
             accounts: self.accounts.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            token_memory: self.token_memory,
             calls: self.calls,
         })
     }

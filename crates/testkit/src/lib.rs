@@ -10,7 +10,7 @@ use localservers::{Options, SharedServers, shared_for_run};
 use platform::{
     Clock, Database, Service,
     bus::Bus,
-    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, TOKEN_MEMORY, UploadLimits},
     launch::{Launch, Launched},
 };
 use sqlx::PgConnection;
@@ -80,6 +80,7 @@ impl World {
                 ..Accounts::default()
             },
             trusted_proxies: Networks::default(),
+            token_memory: TOKEN_MEMORY,
             calls: platform::config::CallRate::default(),
         };
         launch.prepare(services).await?;

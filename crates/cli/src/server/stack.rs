@@ -15,7 +15,7 @@ use platform::{
     Clock, Service, address,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
-        UploadLimits, calls_from_env, nats_ca_from_env,
+        TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -185,6 +185,7 @@ async fn launch(
         uploads: UploadLimits::from_env().map_err(setting)?,
         clamd: ClamdAddress::from_env().map_err(setting)?,
         accounts: accounts(data_dir, durable).map_err(setting)?,
+        token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
     };

@@ -51,7 +51,7 @@ pub fn incoming(
         // In tasks of their own: whoever takes connections does not compute signatures.
         .map(move |tcp| {
             let acceptor = acceptor.clone();
-            tokio::spawn(async move { Some(agree(tcp, acceptor).await.transpose()?) })
+            tokio::spawn(async move { agree(tcp, acceptor).await.transpose() })
         })
         .buffer_unordered(HANDSHAKES_AT_ONCE)
         .filter_map(|ended| std::future::ready(ended.unwrap_or(None)));

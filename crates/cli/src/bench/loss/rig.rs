@@ -14,7 +14,7 @@ use localservers::{NatsUser, Servers};
 use platform::{
     Clock, Service,
     bus::Bus,
-    config::{ACK_WAIT, Accounts, CallRate, Key, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, CallRate, Key, Networks, Secret, TOKEN_MEMORY, UploadLimits},
     launch::{Launch, Launched},
     patience::eventually,
     shutdown::Shutdown,
@@ -270,6 +270,7 @@ fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Resul
         uploads: UploadLimits::default(),
         clamd: None,
         accounts: Accounts::default(),
+        token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::default(),
         calls: CallRate::NONE,
     })
