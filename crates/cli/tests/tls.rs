@@ -210,7 +210,7 @@ async fn a_new_certificate_is_shown_while_an_old_stream_goes_on() -> TestResult 
     messages.send(part(Part::Header(header))).await?;
     let file = history(200, 5)?;
     let (begin, rest) = file.split_at(file.len() / 2);
-    let chunk = |bytes: &[u8]| part(Part::Chunk(bytes.to_vec().into()));
+    let chunk = |bytes: &[u8]| part(Part::Chunk(bytes.to_vec()));
     messages.send(chunk(begin)).await?;
 
     folder.mount(&second)?;
