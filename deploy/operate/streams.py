@@ -41,7 +41,7 @@ class Nats:
         self.lines = self.socket.makefile("rb")
         self.info = json.loads(self._line()[5:])
         if at.scheme == "tls" or self.info.get("tls_required"):
-            context = ssl.create_default_context()
+            context = ssl.create_default_context(cafile=os.environ.get("NATS_CA_FILE") or None)
             self.socket = context.wrap_socket(self.socket, server_hostname=at.hostname)
             self.lines = self.socket.makefile("rb")
         login = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True,

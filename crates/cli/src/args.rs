@@ -1,7 +1,7 @@
 //! The tree of commands and the options that all of them share. Deliberately no behaviour: each
 //! command's options stand beside the code that obeys them.
 
-use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
+use std::{ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -80,6 +80,10 @@ pub struct Global {
     )]
     pub endpoint: String,
 
+    /// File with the certificates of the authorities that the gateway's is judged by, instead of the system's
+    #[arg(long, global = true, env = "VALUTAI_CA_FILE", value_name = "FILE")]
+    pub ca: Option<OsString>,
+
     /// Session token; better given by the environment, because other users can read a command line
     #[arg(
         long,
@@ -117,6 +121,15 @@ const PLATFORM_CONFIG: &str = "APPDATA";
 const PLATFORM_CONFIG: &str = "XDG_CONFIG_HOME";
 
 impl Global {
+    /// File with the certificates of the authorities that are trusted; `None` for those of the system.
+    #[must_use]
+    pub fn ca(&self) -> Option<&Path> {
+        self.ca
+            .as_deref()
+            .filter(|path| !path.is_empty())
+            .map(Path::new)
+    }
+
     /// Longest a single request may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {

@@ -280,4 +280,12 @@ fn what_is_deployed_is_what_is_run_here() {
         deployed == nats_config::configuration("valutai"),
         "write deploy/nats/users.conf anew: valutai nats-config > deploy/nats/users.conf"
     );
+    for file in ["single.conf", "cluster.conf"] {
+        let path = format!("{}/../../deploy/nats/{file}", env!("CARGO_MANIFEST_DIR"));
+        let conf = std::fs::read_to_string(path).expect("is there");
+        assert!(
+            conf.contains(&nats_config::tls("/etc/nats-tls")),
+            "deploy/nats/{file}: TLS is not as `valutai nats-config --tls /etc/nats-tls` writes it"
+        );
+    }
 }

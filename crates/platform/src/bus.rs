@@ -6,7 +6,7 @@ mod subjects;
 use std::time::Duration;
 
 use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap, ServerAddr,
+    Client, ConnectOptions, Event, HeaderMap,
     jetstream::{
         self, ErrorCode,
         publish::PublishAck,
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub use self::subjects::Subjects;
 use crate::{
-    batch,
+    address, batch,
     config::Config,
     error::{Error, Result},
     patience::waiting_for,
@@ -59,9 +59,8 @@ impl Bus {
     /// # Errors
     /// Where the address or credentials are refused.
     pub async fn connect(config: &Config, name: &str) -> Result<Self> {
-        let address: ServerAddr = config.nats_url.expose().parse().map_err(|error| {
-            Error::Setting(format!("the address of NATS is malformed: {error}"))
-        })?;
+        let authorities = config.nats_ca.as_deref();
+        let address = address::nats(config.nats_url.expose(), authorities)?;
         // The client takes credentials out of an address only where told to.
         let options = match (address.username(), address.password()) {
             (Some(user), password) => ConnectOptions::with_user_and_password(
@@ -69,6 +68,12 @@ impl Bus {
                 decoded(password.unwrap_or_default()),
             ),
             (None, _) => ConnectOptions::new(),
+        };
+        // Said of every server, or those that the first one names would be believed without.
+        let options = options.require_tls(address.tls_required());
+        let options = match authorities {
+            Some(file) => options.add_root_certificates(file.to_owned()),
+            None => options,
         };
         let (lost, losses) = watch::channel(0);
         let client = options

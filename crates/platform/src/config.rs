@@ -3,6 +3,7 @@
 
 mod accounts;
 mod keys;
+mod tls;
 mod uploads;
 
 use std::{
@@ -15,12 +16,16 @@ use zeroize::Zeroizing;
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
+    tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
 };
 pub use crate::overload::CallRate;
 
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a gateway believes a token, unless told otherwise.
+pub const TOKEN_MEMORY: Duration = Duration::from_secs(5);
 
 /// What every service is told at its start.
 #[derive(Clone)]
@@ -30,6 +35,9 @@ pub struct Config {
     pub postgres_url: Secret,
     /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
     pub nats_url: Secret,
+    /// File with the authorities that the certificate of NATS is judged by, in PEM; the system's without it. Variable
+    /// `VALUTAI_NATS_CA_FILE`.
+    pub nats_ca: Option<PathBuf>,
     /// First word of every subject and stream, so that systems can share a server. Variable
     /// `VALUTAI_SUBJECT_PREFIX`, default `valutai`.
     pub subject_prefix: String,
@@ -44,6 +52,9 @@ pub struct Config {
     pub audit_key: Option<Keys>,
     /// Address the gateway listens on. Variable `VALUTAI_LISTEN`, default `127.0.0.1:50051`.
     pub listen: SocketAddr,
+    /// Certificate and key of the gateway, which speaks plain text without. Variables `VALUTAI_TLS_CERT_FILE` and
+    /// `VALUTAI_TLS_KEY_FILE`.
+    pub tls: Option<TlsFiles>,
     /// Address of the gRPC health service; none where unset. Variable `VALUTAI_HEALTH_LISTEN`.
     pub health_listen: Option<SocketAddr>,
     /// Copies that streams keep, 1 or 3. Variable `VALUTAI_STREAM_REPLICAS`, default 1.
@@ -62,6 +73,9 @@ pub struct Config {
     pub accounts: Accounts,
     /// Proxies whose `x-forwarded-for` the gateway believes. Variable `VALUTAI_TRUSTED_PROXIES`.
     pub trusted_proxies: Networks,
+    /// How long a gateway goes on with a token that auth has confirmed where it hears nothing of its end. Variable
+    /// `VALUTAI_TOKEN_SECONDS`, default 5, 60 at the most; 0 has auth asked at every call.
+    pub token_memory: Duration,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
 }
@@ -166,6 +180,9 @@ pub enum ConfigError {
     /// A variable has to be set.
     #[error("{0} is not set: give it a value, see deploy/README.md")]
     Missing(&'static str),
+    /// Of two variables that belong together one is set.
+    #[error("{0} is set and {1} is not: set both, or neither")]
+    Half(&'static str, &'static str),
     /// A variable cannot be read.
     #[error("{name} is \"{value}\", which is not {expected}")]
     Invalid {
@@ -203,6 +220,7 @@ impl Config {
         Ok(Self {
             postgres_url: Secret::new(var("VALUTAI_POSTGRES_URL").unwrap_or_default()),
             nats_url: Secret::new(required("VALUTAI_NATS_URL")?),
+            nats_ca: nats_ca_from_env(),
             subject_prefix: var("VALUTAI_SUBJECT_PREFIX").unwrap_or_else(|| "valutai".to_owned()),
             blob_dir: required("VALUTAI_BLOB_DIR")?.into(),
             kek: match Keys::in_env("VALUTAI_KEK")? {
@@ -217,6 +235,7 @@ impl Config {
             },
             listen: parsed("VALUTAI_LISTEN", "an address such as 0.0.0.0:50051")?
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50051))),
+            tls: TlsFiles::from_env()?,
             health_listen: parsed("VALUTAI_HEALTH_LISTEN", "an address such as 0.0.0.0:8081")?,
             stream_replicas: parsed("VALUTAI_STREAM_REPLICAS", "1, 3 or 5")?.unwrap_or(1),
             postgres_connections: parsed("VALUTAI_POSTGRES_CONNECTIONS", "a number")?.unwrap_or(8),
@@ -228,8 +247,30 @@ impl Config {
             clamd: ClamdAddress::from_env()?,
             accounts: Accounts::from_env()?,
             trusted_proxies: Networks::trusted_proxies_from_env()?,
+            token_memory: token_memory(parsed("VALUTAI_TOKEN_SECONDS", TOKEN_SECONDS)?)?,
             calls: calls_from_env()?,
         })
+    }
+}
+
+/// File with the authorities that NATS is judged by.
+#[must_use]
+pub fn nats_ca_from_env() -> Option<PathBuf> {
+    var("VALUTAI_NATS_CA_FILE").map(PathBuf::from)
+}
+
+const TOKEN_SECONDS: &str = "a whole number of seconds up to 60";
+
+/// Bounded, since it is the longest that an ended session may go on unheard.
+fn token_memory(seconds: Option<u64>) -> Result<Duration, ConfigError> {
+    match seconds {
+        None => Ok(TOKEN_MEMORY),
+        Some(seconds @ 0..=60) => Ok(Duration::from_secs(seconds)),
+        Some(seconds) => Err(ConfigError::Invalid {
+            name: "VALUTAI_TOKEN_SECONDS",
+            value: seconds.to_string(),
+            expected: TOKEN_SECONDS,
+        }),
     }
 }
 
@@ -313,6 +354,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tokens_are_never_believed_for_long() {
+        let memory = |seconds| token_memory(seconds).ok().map(|memory| memory.as_secs());
+        assert_eq!(memory(None), Some(5));
+        assert_eq!(memory(Some(0)), Some(0));
+        assert_eq!(memory(Some(60)), Some(60));
+        assert_eq!(memory(Some(61)), None);
+    }
+
     /// Whoever sets a system up reads that page and no code.
     #[test]
     fn every_variable_is_documented_for_operators() {
@@ -320,7 +370,8 @@ mod tests {
         let code = concat!(
             include_str!("config.rs"),
             include_str!("config/accounts.rs"),
-            include_str!("config/keys.rs")
+            include_str!("config/keys.rs"),
+            include_str!("config/tls.rs")
         );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))

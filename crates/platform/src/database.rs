@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    Clock,
+    Clock, address,
     audit::{self, Operation},
     bus::Subjects,
     config::{Config, ConfigError},
@@ -46,8 +46,7 @@ pub(crate) fn connect_options(config: &Config, schema: &str) -> Result<PgConnect
     if url.is_empty() {
         return Err(ConfigError::Missing("VALUTAI_POSTGRES_URL").into());
     }
-    let options: PgConnectOptions = url.parse()?;
-    Ok(options
+    Ok(address::postgres(url)?
         .application_name(&format!("valutai-{schema}"))
         .options([("search_path", schema)]))
 }

@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::{
-    Clock, Config,
-    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, UploadLimits},
+    Clock, Config, address,
+    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, TlsFiles, UploadLimits},
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -30,6 +30,8 @@ pub struct Launch {
     pub nats_url: Secret,
     /// NATS with the credentials of services that have users of their own, by their names.
     pub nats_urls: BTreeMap<String, Secret>,
+    /// File with the authorities that NATS is judged by.
+    pub nats_ca: Option<PathBuf>,
     /// First word of every subject and stream.
     pub subject_prefix: String,
     /// Folder of encrypted blobs.
@@ -40,6 +42,8 @@ pub struct Launch {
     pub audit_key: Keys,
     /// Address of the gateway.
     pub listen: SocketAddr,
+    /// Certificate and key of the gateway.
+    pub tls: Option<TlsFiles>,
     /// Connections of each service to Postgres.
     pub postgres_connections: u32,
     /// How long an event may stay unanswered before another replica gets it.
@@ -52,6 +56,8 @@ pub struct Launch {
     pub accounts: Accounts,
     /// Proxies whose word on a client's address counts.
     pub trusted_proxies: Networks,
+    /// How long a gateway believes a token where it hears nothing of its end.
+    pub token_memory: Duration,
     /// What each organisation may call.
     pub calls: CallRate,
 }
@@ -102,7 +108,7 @@ impl Launch {
     }
 
     fn admin_options(&self) -> Result<PgConnectOptions> {
-        Ok(self.admin_url.expose().parse()?)
+        address::postgres(self.admin_url.expose())
     }
 
     /// The configuration that a service would read from its environment.
@@ -110,24 +116,26 @@ impl Launch {
     /// # Errors
     /// Where the administrator's URL is malformed.
     pub fn config_for(&self, service: &str) -> Result<Config> {
-        let url = self
+        let options = self
             .admin_options()?
             .database(&self.database)
             .username(&app_role(service))
-            .password(self.app_password.expose())
-            .to_url_lossy();
+            .password(self.app_password.expose());
+        let url = address::postgres_url(&options, self.admin_url.expose());
         Ok(Config {
-            postgres_url: Secret::new(url.to_string()),
+            postgres_url: Secret::new(url),
             nats_url: self
                 .nats_urls
                 .get(service)
                 .unwrap_or(&self.nats_url)
                 .clone(),
+            nats_ca: self.nats_ca.clone(),
             subject_prefix: self.subject_prefix.clone(),
             blob_dir: self.blob_dir.clone(),
             kek: self.kek.clone(),
             audit_key: Some(self.audit_key.clone()),
             listen: self.listen,
+            tls: self.tls.clone(),
             health_listen: None,
             stream_replicas: 1,
             postgres_connections: self.postgres_connections,
@@ -136,6 +144,7 @@ impl Launch {
             clamd: self.clamd.clone(),
             accounts: self.accounts.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            token_memory: self.token_memory,
             calls: self.calls,
         })
     }

@@ -2,10 +2,12 @@
 //!
 //! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
 //! [`crypto`], [`keys`] and [`blobs`] for what rests, [`clamd`] to have it scanned; [`database`] and [`migrate`] for Postgres;
-//! [`bus`], `batch`, [`outbox`], [`consumer`] and [`rpc`] for NATS; [`fair`] and [`overload`] for who asks much; [`service`] puts them together; `erase` ends a tenant.
+//! [`bus`], `batch`, [`outbox`], [`consumer`] and [`rpc`] for NATS; [`address`] for both; [`listen`] for clients; [`fair`] and
+//! [`overload`] for who asks much; [`service`] puts them together; `erase` ends a tenant.
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
+pub mod address;
 pub mod audit;
 mod batch;
 pub mod blobs;
@@ -23,6 +25,7 @@ pub mod fair;
 pub mod health;
 pub mod keys;
 pub mod launch;
+pub mod listen;
 pub mod migrate;
 pub mod outbox;
 pub mod overload;

@@ -1,9 +1,12 @@
 //! Roles, schemas and migrations. Runs as an administrator, never inside a service. Deliberately no
 //! table of the product: each service brings its own migrations.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, migrate::Migrator};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection,
+    migrate::Migrator,
+};
 
-use crate::{config::Secret, error::Result};
+use crate::{address, config::Secret, error::Result};
 
 /// A schema and its migrations.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +110,7 @@ pub async fn migrate_at(
     schemas: &[Schema],
     app_password: Option<&Secret>,
 ) -> Result<()> {
-    let mut admin = PgConnection::connect(url.expose()).await?;
+    let mut admin = address::postgres(url.expose())?.connect().await?;
     ensure_roles(&mut admin, schemas, app_password).await?;
     migrate(&mut admin, schemas).await?;
     admin.close().await?;

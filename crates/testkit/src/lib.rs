@@ -2,18 +2,22 @@
 //! database, a subject prefix and a blob folder of its own. Deliberately no mocks, and nothing that a
 //! product may depend on.
 
+mod certificates;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::OnceLock};
 
 use localservers::{Options, SharedServers, shared_for_run};
 use platform::{
     Clock, Database, Service,
     bus::Bus,
-    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, Key, MailSink, Networks, Secret, TOKEN_MEMORY, UploadLimits},
     launch::{Launch, Launched},
 };
 use sqlx::PgConnection;
 use tonic::transport::Channel;
 use uuid::Uuid;
+
+pub use self::certificates::{Authority, Pair};
 
 /// Any error of a test.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -60,11 +64,13 @@ impl World {
             ),
             nats_url: Secret::new(nats_url),
             nats_urls: BTreeMap::new(),
+            nats_ca: None,
             subject_prefix: name.clone(),
             blob_dir: blob_dir(&name),
             kek: Key::generate().into(),
             audit_key: Key::generate().into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             postgres_connections: 4,
             ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
@@ -74,6 +80,7 @@ impl World {
                 ..Accounts::default()
             },
             trusted_proxies: Networks::default(),
+            token_memory: TOKEN_MEMORY,
             calls: platform::config::CallRate::default(),
         };
         launch.prepare(services).await?;
@@ -125,7 +132,12 @@ impl World {
     /// Where no gateway runs.
     pub fn endpoint(&self) -> TestResult<String> {
         let launched = self.launched.as_ref().ok_or("the world is not running")?;
-        Ok(format!("http://{}", launched.address()?))
+        let scheme = if self.launch.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        Ok(format!("{scheme}://{}", launched.address()?))
     }
 
     /// A schema as its service sees it.

@@ -22,8 +22,6 @@ use tokio::{sync::broadcast, time::Instant};
 use tonic::{Status, metadata::MetadataMap};
 use uuid::Uuid;
 
-/// How long a resolved token is believed; a revocation is heard long before.
-const REMEMBERED: Duration = Duration::from_secs(5);
 /// More than this and the old ones are swept out.
 const MANY: usize = 10_000;
 /// Longest a call may take, whatever the client asks for.
@@ -77,6 +75,8 @@ pub struct Callers {
     auth: Client<NatsTransport>,
     known: Arc<Mutex<Cache>>,
     endings: broadcast::Sender<Ending>,
+    /// How long a resolved token is believed; a revocation is heard long before.
+    memory: Duration,
     proxies: Networks,
     shutdown: Shutdown,
 }
@@ -100,6 +100,7 @@ impl Callers {
             auth: Client(kit.transport.clone()),
             known: Arc::default(),
             endings: broadcast::Sender::new(ENDINGS_KEPT),
+            memory: kit.config.token_memory,
             proxies: kit.config.trusted_proxies.clone(),
             shutdown: kit.shutdown.clone(),
         }
@@ -232,7 +233,7 @@ impl Callers {
             hash,
             Known {
                 caller: caller.clone(),
-                until: Instant::now() + remembered(&answer),
+                until: Instant::now() + self.memory.min(left(&answer)),
             },
         );
         Ok(caller)
@@ -281,14 +282,14 @@ fn caller_of(answer: &AuthenticateResponse) -> Option<Caller> {
     })
 }
 
-/// Never beyond the end of the session itself.
-fn remembered(answer: &AuthenticateResponse) -> Duration {
+/// Until the end of the session itself.
+fn left(answer: &AuthenticateResponse) -> Duration {
     answer
         .expires_at
         .as_ref()
         .and_then(wire::datetime)
         .and_then(|at| SystemTime::from(at).duration_since(SystemTime::now()).ok())
-        .map_or(Duration::ZERO, |left| left.min(REMEMBERED))
+        .unwrap_or_default()
 }
 
 fn text<'m>(metadata: &'m MetadataMap, name: &str) -> Option<&'m str> {

@@ -12,9 +12,14 @@ mod streams;
 use std::sync::Arc;
 
 use http::{HeaderName, header};
-use platform::{Error, Kit, Result, Service, Wiring, error::chain, overload::RateLimiter};
+use platform::{
+    Error, Kit, Result, Service, Wiring,
+    error::chain,
+    listen::{Certificates, incoming},
+    overload::RateLimiter,
+};
 use tokio::net::TcpListener;
-use tonic::transport::server::{Server, TcpIncoming};
+use tonic::transport::server::Server;
 use tonic_web::GrpcWebLayer;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -37,6 +42,15 @@ async fn wire(kit: Kit) -> Result<Wiring> {
         what: "the listening address is unknown".to_owned(),
         source,
     })?;
+    let certificates = kit.config.tls.as_ref();
+    let certificates = certificates
+        .map(|files| Certificates::load(files, kit.clock.now()))
+        .transpose()?;
+    if certificates.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(%address, "clients are served in the clear: see VALUTAI_TLS_CERT_FILE");
+    }
+    let connections = incoming(listener, certificates.as_ref());
+    let following = certificates.map(|pair| pair.follow(kit.clock.clone(), kit.shutdown.clone()));
     let callers = callers::Callers::new(&kit);
     let forgetting = callers.clone().forget_revoked(&kit).await?;
     let shutdown = kit.shutdown.clone();
@@ -56,15 +70,16 @@ async fn wire(kit: Kit) -> Result<Wiring> {
             .layer(cors())
             .layer(GrpcWebLayer::new())
             .add_routes(routes)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                shutdown.cancelled_owned(),
-            );
+            .serve_with_incoming_shutdown(connections, shutdown.cancelled_owned());
         if let Err(error) = server.await {
             tracing::error!(error = %chain(&error), "the gateway ended");
         }
     };
-    Ok(Wiring::new()
+    let mut wiring = Wiring::new();
+    if let Some(following) = following {
+        wiring = wiring.task("certificates", following);
+    }
+    Ok(wiring
         .listening(address)
         .task("revocations", forgetting)
         .task("sweep", sweeping)

@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::{args::Global, error::Result};
 
+pub mod auth;
 pub mod figures;
 pub mod history;
 pub mod import;
@@ -26,6 +27,8 @@ pub enum BenchCommand {
     Quotes(Box<quotes::QuotesBench>),
     /// Time predictions, one by one and in bulk, beside a bare echo called by the same client
     Predict(Box<predict::PredictBench>),
+    /// Time authenticated calls beside the same calls without a token, sign-ins, and how long an ended session is served
+    Auth(Box<auth::AuthBench>),
     /// Kill services and servers while predictions are asked for, and look whether anything is lost
     Loss(Box<loss::LossBench>),
 }
@@ -39,6 +42,7 @@ pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
         BenchCommand::Import(args) => import::run(*args, global.output).await,
         BenchCommand::Quotes(args) => quotes::run(*args, global.output).await,
         BenchCommand::Predict(args) => predict::run(*args, global.output).await,
+        BenchCommand::Auth(args) => auth::run(*args, global.output).await,
         BenchCommand::Loss(args) => loss::run(*args, global.output).await,
     }
 }

@@ -14,7 +14,7 @@ use localservers::Servers;
 use platform::{
     Clock, Service,
     bus::Bus,
-    config::{ACK_WAIT, Accounts, CallRate, Key, Networks, Secret, UploadLimits},
+    config::{ACK_WAIT, Accounts, CallRate, Key, Networks, Secret, TOKEN_MEMORY, UploadLimits},
     launch::{Launch, Launched},
     patience::eventually,
     tail::{Positioned, Start, tail},
@@ -77,16 +77,19 @@ impl System {
             app_password: Secret::new(Key::generate().to_base64()),
             nats_url: Secret::new(servers.nats_url()),
             nats_urls: nats_config::urls(&servers, &users),
+            nats_ca: None,
             subject_prefix: name,
             blob_dir: dir.join("blobs"),
             kek: stack::kept_keys(&Process::key_file(&dir))?,
             audit_key: stack::kept_keys(&dir.join("audit-key"))?,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             postgres_connections: 8,
             ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
             clamd: None,
             accounts: Accounts::default(),
+            token_memory: TOKEN_MEMORY,
             trusted_proxies: Networks::default(),
             // One organisation is to show what the whole system can do.
             calls: CallRate::NONE,
@@ -130,6 +133,28 @@ impl System {
         self.bus.hear().await.map_err(failed)
     }
 
+    /// What it was launched with.
+    #[must_use]
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// One more gateway of the system.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn another_gateway(&self) -> Result<Gateway> {
+        let clock = Clock::system();
+        let launched = self.launch.start(&[gateway::SERVICE], &clock).await;
+        let launched = launched.map_err(failed)?;
+        let endpoint = format!("http://{}", launched.address().map_err(failed)?);
+        let connection = Connection::connect(&endpoint, None, DEFAULT_TIMEOUT).await?;
+        Ok(Gateway {
+            launched,
+            connection,
+        })
+    }
+
     /// The database with an administrator's rights.
     ///
     /// # Errors
@@ -170,6 +195,22 @@ impl System {
         Store::drop_database(&self.launch).await?;
         stack::stop_servers(self.servers).await?;
         fs::remove_dir_all(&self.dir).map_err(Error::file(&self.dir))
+    }
+}
+
+/// A gateway beside the first.
+#[derive(Debug)]
+pub struct Gateway {
+    launched: Launched,
+    /// Signed in as nobody.
+    pub connection: Connection,
+}
+
+impl Gateway {
+    /// Ends it.
+    pub async fn stop(self) {
+        drop(self.connection);
+        self.launched.stop().await;
     }
 }
 

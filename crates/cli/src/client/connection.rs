@@ -1,7 +1,7 @@
-//! A connection to a gateway: channel, session token, time limit, and a client for each service.
+//! A connection to a gateway: channel, TLS, session token, time limit, and a client for each service.
 //! Deliberately no retry: a call that was refused is shown as it came.
 
-use std::time::Duration;
+use std::{error::Error as StdError, fs, io, path::Path, time::Duration};
 
 use proto::{
     auth::auth_service_client::AuthServiceClient,
@@ -14,10 +14,13 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
-use crate::error::{Error, Result, innermost};
+use crate::{
+    args::Global,
+    error::{Error, Result, innermost},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -69,24 +72,52 @@ macro_rules! client {
 }
 
 impl Connection {
-    /// Connects, so that an endpoint where nobody listens is told at once.
+    /// Connects by the options of every command.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] where nobody answers, [`Error::Misuse`] where the address is none.
+    /// Those of [`Connection::connect_trusting`].
+    pub async fn open(global: &Global, token: Option<&str>) -> Result<Self> {
+        Self::connect_trusting(&global.endpoint, global.ca(), token, global.timeout()).await
+    }
+
+    /// Connects, trusting whom the system trusts.
+    ///
+    /// # Errors
+    /// Those of [`Connection::connect_trusting`].
     pub async fn connect(endpoint: &str, token: Option<&str>, timeout: Duration) -> Result<Self> {
+        Self::connect_trusting(endpoint, None, token, timeout).await
+    }
+
+    /// Connects, so that an endpoint where nobody listens is told at once. A gateway with TLS is judged by the
+    /// authorities in a file of PEM, or by those that the system trusts.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] where nobody answers, [`Error::Misuse`] where the address is none or does not go
+    /// with the file, [`Error::Failed`] where the gateway's certificate is not trusted.
+    pub async fn connect_trusting(
+        endpoint: &str,
+        ca: Option<&Path>,
+        token: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self> {
         let has_scheme = ["http://", "https://"]
             .iter()
             .any(|scheme| endpoint.starts_with(scheme));
         let not_an_address = || {
             Error::Misuse(format!(
-                "{endpoint:?} is not an address of a gateway: write it as http://HOST:PORT"
+                "{endpoint:?} is not an address of a gateway: write it as https://HOST:PORT, or http://HOST:PORT without TLS"
             ))
         };
         if !has_scheme {
             return Err(not_an_address());
         }
-        let channel = Endpoint::new(endpoint.to_owned())
-            .map_err(|_| not_an_address())?
+        let mut channel = Endpoint::new(endpoint.to_owned()).map_err(|_| not_an_address())?;
+        if let Some(tls) = tls_config(endpoint, ca)? {
+            channel = channel.tls_config(tls).map_err(|error| {
+                Error::Failed(format!("TLS cannot be used: {}", innermost(&error)))
+            })?;
+        }
+        let channel = channel
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
@@ -95,10 +126,7 @@ impl Connection {
             .map_err(|_| not_an_address())?
             .connect()
             .await
-            .map_err(|error| Error::Unreachable {
-                endpoint: endpoint.to_owned(),
-                detail: innermost(&error),
-            })?;
+            .map_err(|error| not_connected(endpoint, &error))?;
         Ok(Self {
             channel,
             bearer: bearer(token)?,
@@ -163,6 +191,62 @@ impl Connection {
         /// The service of reports.
         reporting, ReportingServiceClient
     );
+}
+
+/// Whom to trust; `None` for a gateway in the clear.
+fn tls_config(endpoint: &str, ca: Option<&Path>) -> Result<Option<ClientTlsConfig>> {
+    if !endpoint.starts_with("https://") {
+        return match ca {
+            Some(_) => Err(Error::Misuse(format!(
+                "{endpoint} is an address without TLS, and --ca (or VALUTAI_CA_FILE) says whose certificate to trust: write the address with https://, or leave --ca out"
+            ))),
+            None => Ok(None),
+        };
+    }
+    let Some(path) = ca else {
+        return Ok(Some(ClientTlsConfig::new().with_native_roots()));
+    };
+    let pem = fs::read_to_string(path).map_err(Error::file(path))?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        let problem = "holds no certificate: it has to be PEM, with \"BEGIN CERTIFICATE\"";
+        return Err(Error::content(path, problem));
+    }
+    let authority = Certificate::from_pem(pem);
+    Ok(Some(ClientTlsConfig::new().ca_certificate(authority)))
+}
+
+/// Why there is no connection, with what to do about it.
+fn not_connected(endpoint: &str, error: &(dyn StdError + 'static)) -> Error {
+    use rustls::{CertificateError, Error as Tls};
+    match tls_error(error) {
+        None => Error::Unreachable {
+            endpoint: endpoint.to_owned(),
+            detail: innermost(error),
+        },
+        Some(Tls::InvalidMessage(_)) => Error::Failed(format!(
+            "{endpoint} does not speak TLS: write the address with http://, or have the operator give the gateway a certificate"
+        )),
+        Some(Tls::InvalidCertificate(CertificateError::UnknownIssuer)) => Error::Failed(format!(
+            "the certificate of {endpoint} comes from an authority that is not trusted here: name the file with that authority's certificate by --ca"
+        )),
+        Some(error) => Error::Failed(format!("there is no TLS with {endpoint}: {error}")),
+    }
+}
+
+/// What TLS says, wherever in the chain.
+fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref());
+        if let Some(found) = error.downcast_ref().or(wrapped) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn bearer(token: Option<&str>) -> Result<Bearer> {

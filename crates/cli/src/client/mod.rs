@@ -102,7 +102,7 @@ pub async fn connect(global: &Global) -> Result<Connection> {
             global.endpoint
         ))
     })?;
-    Connection::connect(&global.endpoint, Some(&token), global.timeout()).await
+    Connection::open(global, Some(&token)).await
 }
 
 fn token(global: &Global) -> Result<Option<String>> {

@@ -195,8 +195,7 @@ async fn accept(
     code: String,
 ) -> Result<()> {
     let session = token(global)?;
-    let endpoint = &global.endpoint;
-    let connection = Connection::connect(endpoint, session.as_deref(), global.timeout()).await?;
+    let connection = Connection::open(global, session.as_deref()).await?;
     let password = match session {
         Some(_) => String::new(),
         None => password.read(false)?.reveal().to_owned(),
@@ -209,7 +208,7 @@ async fn accept(
     let reply = connection.auth().accept_invitation(request).await?;
     let reply = reply.into_inner();
     let who = present(reply.identity.as_ref(), "identity")?;
-    Credentials::locate(global)?.store(endpoint, &who.email, &reply.token)?;
+    Credentials::locate(global)?.store(&global.endpoint, &who.email, &reply.token)?;
     output::reply(global.output, &reply, |out| {
         let mut facts = identity(who);
         facts.push(("session ends", moment(reply.expires_at.as_ref())));

@@ -10,11 +10,12 @@ use std::{
 
 use clap::{Args, Subcommand};
 use platform::{
+    address,
     config::{Key, Kms, key_of},
     crypto::key_id,
     error::chain,
 };
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::{
     error::{Error, Result},
@@ -169,7 +170,8 @@ pub fn rotate(path: &Path, announce: bool, to: Option<&str>) -> Result<String> {
 pub async fn status(path: &Path, postgres_url: &str) -> Result<Vec<Sealed>> {
     let lines = read(path, Kms::from_env().as_ref())?;
     let failed = |error: sqlx::Error| Error::Failed(chain(&error));
-    let mut database = PgConnection::connect(postgres_url).await.map_err(failed)?;
+    let options = address::postgres(postgres_url).map_err(|error| Error::Failed(chain(&error)))?;
+    let mut database = options.connect().await.map_err(failed)?;
     let counts = auth::count_sealed(&mut database)
         .await
         .map_err(|error| Error::Failed(chain(&error)))?;

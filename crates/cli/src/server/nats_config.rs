@@ -16,6 +16,9 @@ pub struct NatsConfigArgs {
     /// First word of every subject and stream, as VALUTAI_SUBJECT_PREFIX has it
     #[arg(long, value_name = "WORD", default_value = "valutai")]
     pub prefix: String,
+    /// Have nats-server speak TLS alone, with tls.crt and tls.key of this folder
+    #[arg(long, value_name = "DIR")]
+    pub tls: Option<String>,
 }
 
 /// What a service does on NATS.
@@ -215,7 +218,20 @@ pub fn urls(servers: &Servers, users: &[NatsUser]) -> BTreeMap<String, Secret> {
 /// # Errors
 /// Where nothing can be written.
 pub fn run(args: &NatsConfigArgs) -> Result<()> {
-    output::print(|out| out.write_all(configuration(&args.prefix).as_bytes()))
+    let mut text = configuration(&args.prefix);
+    if let Some(dir) = &args.tls {
+        text.push_str(&tls(dir));
+    }
+    output::print(|out| out.write_all(text.as_bytes()))
+}
+
+/// The part of nats-server's configuration that has clients speak TLS, with the files of a folder.
+#[must_use]
+pub fn tls(dir: &str) -> String {
+    format!(
+        "# Clients in the clear are refused. Read again at: nats-server --signal reload\n\
+         tls {{\n  cert_file: \"{dir}/tls.crt\"\n  key_file: \"{dir}/tls.key\"\n  timeout: 5\n}}\n"
+    )
 }
 
 /// The accounts of nats-server's configuration, with passwords from its environment.

@@ -12,15 +12,13 @@ use std::{
 use clap::Args;
 use localservers::{NatsUser, Options, Servers, StartOptions};
 use platform::{
-    Clock, Service,
+    Clock, Service, address,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
-        UploadLimits, calls_from_env,
+        TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
-
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
 use super::nats_config;
 use crate::error::{Error, Result};
@@ -170,16 +168,24 @@ async fn launch(
         app_password: Secret::new(kept_secret(&data_dir.join("app-password"))?.to_base64()),
         nats_url: Secret::new(servers.nats_url()),
         nats_urls: nats_config::urls(servers, users),
+        // Of a server that was not started here.
+        nats_ca: servers
+            .nats_monitor_url()
+            .is_none()
+            .then(nats_ca_from_env)
+            .flatten(),
         subject_prefix: PREFIX.to_owned(),
         blob_dir: data_dir.join("blobs"),
         kek: kept_keys(&data_dir.join("key-encryption-key"))?,
         audit_key: kept_keys(&data_dir.join("audit-key"))?,
         listen,
+        tls: None,
         postgres_connections: 8,
         ack_wait: ACK_WAIT,
         uploads: UploadLimits::from_env().map_err(setting)?,
         clamd: ClamdAddress::from_env().map_err(setting)?,
         accounts: accounts(data_dir, durable).map_err(setting)?,
+        token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
     };
@@ -196,10 +202,9 @@ async fn launch(
 
 /// Leaves the administrator's address of the database in the data folder, for `valutai keys` and `psql`.
 fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<()> {
-    let options: PgConnectOptions = servers
-        .postgres_url()
-        .parse()
-        .map_err(|error: sqlx::Error| Error::Failed(error.to_string()))?;
+    let url = servers.postgres_url();
+    let options = address::postgres(url).map_err(|error| Error::Failed(error.to_string()))?;
+    let url = address::postgres_url(&options.database(database), url);
     let path = data_dir.join("admin-postgres-url");
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -208,7 +213,7 @@ fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<
         .mode(0o600)
         .open(&path)
         .map_err(Error::file(&path))?;
-    write!(file, "{}", options.database(database).to_url_lossy()).map_err(Error::file(&path))
+    file.write_all(url.as_bytes()).map_err(Error::file(&path))
 }
 
 /// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes

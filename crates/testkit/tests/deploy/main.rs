@@ -176,7 +176,7 @@ fn every_service_has_its_image_roles_and_user() {
             ("k8s/base/services", &there),
         ] {
             expect(place, text, &format!("image: valutai/{name}"));
-            expect(place, text, &format!("nats://{name}:$"));
+            expect(place, text, &format!("tls://{name}:$"));
             expect(place, text, &format!("valutai.service={name}"));
             if has_schema {
                 // As `platform::migrate::app_role` names it.

@@ -206,7 +206,7 @@ pub async fn run(command: AuthCommand, global: &Global) -> Result<()> {
 }
 
 pub(super) async fn anonymous(global: &Global) -> Result<Connection> {
-    Connection::connect(&global.endpoint, None, global.timeout()).await
+    Connection::open(global, None).await
 }
 
 async fn run_sign_up(
@@ -275,7 +275,7 @@ async fn run_sign_out(global: &Global) -> Result<()> {
             global.endpoint
         )));
     };
-    let connection = Connection::connect(&global.endpoint, Some(&token), global.timeout()).await?;
+    let connection = Connection::open(global, Some(&token)).await?;
     let reply = sign_out(&connection).await?;
     Credentials::locate(global)?.forget(&global.endpoint, &token)?;
     output::reply(global.output, &reply, |out| writeln!(out, "signed out"))
