@@ -2,6 +2,8 @@
 //! database, a subject prefix and a blob folder of its own. Deliberately no mocks, and nothing that a
 //! product may depend on.
 
+pub mod openid;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::OnceLock};
 
 use localservers::{Options, SharedServers, shared_for_run};
