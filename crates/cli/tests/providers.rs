@@ -1,6 +1,8 @@
 //! The command line through a gateway to a certified OpenID provider and back: the browser opens the address that
 //! is printed, and comes back to the port that the command listens on.
 
+mod support;
+
 use std::{
     path::Path,
     process::{Output, Stdio},
@@ -21,6 +23,8 @@ use valutai::server::stack::SERVICES;
 struct Program<'a> {
     endpoint: &'a str,
     folder: &'a Path,
+    /// In place of the stored one.
+    token: &'a str,
 }
 
 impl Program<'_> {
@@ -29,7 +33,7 @@ impl Program<'_> {
             .args(line.split_whitespace())
             .args(["--endpoint", self.endpoint])
             .env("VALUTAI_CONFIG_DIR", self.folder)
-            .env_remove("VALUTAI_TOKEN")
+            .env("VALUTAI_TOKEN", self.token)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -118,6 +122,7 @@ async fn people_sign_in_with_a_provider_from_the_command_line() -> TestResult {
     let program = Program {
         endpoint: &endpoint,
         folder: &folder,
+        token: "",
     };
 
     let listed = text(&program.run("auth providers").await?.stdout);
@@ -181,6 +186,23 @@ async fn people_sign_in_with_a_provider_from_the_command_line() -> TestResult {
         text(&denied.stderr)
     );
     assert!(page.contains("refused"), "{page}");
+
+    let bob = support::sign_up(&world, "bob").await?;
+    let program = Program {
+        token: &bob.token,
+        ..program
+    };
+    let (done, _) = program.run_with_browser("auth link corp", "bob").await?;
+    let said = text(&done.stdout);
+    assert!(
+        said.contains("linked to Corp as bob@example.com"),
+        "{said}{}",
+        text(&done.stderr)
+    );
+    let links = text(&program.run("auth links").await?.stdout);
+    assert!(links.contains("has a password"), "{links}");
+    let done = program.run("auth unlink corp").await?;
+    assert_eq!(text(&done.stdout), "unlinked\n", "{}", text(&done.stderr));
 
     world.stop().await;
     std::fs::remove_dir_all(folder)?;
