@@ -162,9 +162,11 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
     };
     // What everybody may do about their own account and membership.
     let own = [
+        "BeginProviderLink",
         "BeginTotp",
         "ChangeEmail",
         "ChangePassword",
+        "CompleteProviderLink",
         "ConfirmTotp",
         "CreateApiKey",
         "CreateOrganization",
@@ -172,6 +174,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         "LeaveOrganization",
         "ListApiKeys",
         "ListOrganizations",
+        "ListProviderLinks",
         "ListSessions",
         "RenewRecoveryCodes",
         "RevokeAllSessions",
@@ -180,6 +183,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         "SendVerificationEmail",
         "SignOut",
         "SwitchOrganization",
+        "UnlinkProvider",
         "WhoAmI",
     ];
     let read = [
@@ -223,6 +227,10 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         with(Right::Public),
         [
             "AcceptInvitation",
+            "BeginProviderSignIn",
+            "CompleteProviderSignIn",
+            "ContinueProviderSignIn",
+            "ListProviders",
             "RequestPasswordReset",
             "ResetPassword",
             "SignIn",

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod keys;
+mod providers;
 mod tls;
 mod uploads;
 
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
+    providers::{Provider, ProviderKind, is_loopback},
     tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
 };
@@ -201,6 +203,9 @@ pub enum ConfigError {
     /// The command of the key management service failed.
     #[error("VALUTAI_KMS_COMMAND: {0}")]
     Kms(String),
+    /// The identity providers are not set up as they have to be.
+    #[error("{0}")]
+    Providers(String),
     /// The key file cannot be read.
     #[error("the key file {path} cannot be read: {source}")]
     KeyFile {
@@ -371,7 +376,8 @@ mod tests {
             include_str!("config.rs"),
             include_str!("config/accounts.rs"),
             include_str!("config/keys.rs"),
-            include_str!("config/tls.rs")
+            include_str!("config/tls.rs"),
+            include_str!("config/providers.rs")
         );
         let mut named: Vec<&str> = code
             .split(|c: char| !(c.is_ascii_uppercase() || c == '_'))

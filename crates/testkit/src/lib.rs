@@ -3,6 +3,7 @@
 //! product may depend on.
 
 mod certificates;
+pub mod openid;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::OnceLock};
 

@@ -102,6 +102,47 @@ pub enum Error {
     /// The second factor is off.
     #[error("the second factor is off: begin to set it up first")]
     TotpOff,
+    /// The account has no password.
+    #[error(
+        "this account has no password yet: set one with `valutai auth reset-password --email YOU`, and come back"
+    )]
+    NoPassword,
+    /// The client named an address that a browser is not to be sent to.
+    #[error(
+        "this redirect URI is not allowed: use one that the operator has listed, or http://127.0.0.1:PORT/callback"
+    )]
+    RedirectUri,
+    /// A flow is not there, or not for whom it was begun.
+    #[error("this sign-in has been used, has expired, or was begun elsewhere: begin it again")]
+    ProviderFlow,
+    /// The provider said no.
+    #[error("{0} did not accept it: begin again")]
+    ProviderRefused(String),
+    /// What the provider said does not hold.
+    #[error(
+        "the answer of {0} cannot be trusted, so nothing was done: begin again, and tell the operator if it stays so"
+    )]
+    ProviderAnswer(String),
+    /// The provider cannot be reached, or does not make sense.
+    #[error("the provider {title}: {problem}")]
+    Provider {
+        /// Its name for people.
+        title: String,
+        /// What happened.
+        problem: String,
+    },
+    /// The provider's address does not count.
+    #[error("{0} has not confirmed your e-mail address: confirm it there first")]
+    ProviderEmail(String),
+    /// The account of the provider belongs to somebody else here.
+    #[error("that account of {0} is linked to another account here: unlink it there first")]
+    LinkedElsewhere(String),
+    /// The account has a link of this provider.
+    #[error("this account is linked to {0} already: unlink it first")]
+    LinkedAlready(String),
+    /// Nothing to sign in with would be left.
+    #[error("this is the last way to sign in: set a password or link another provider first")]
+    LastWay,
     /// The organisation has no key.
     #[error("there is no such organisation")]
     NoOrganization,
@@ -145,10 +186,15 @@ impl Coded for Error {
             | Self::WrongPassword
             | Self::WrongCode
             | Self::OtherName
+            | Self::RedirectUri
+            | Self::ProviderFlow
             | Self::MailToken => Code::Invalid,
-            Self::Credentials | Self::Session => Code::Unauthenticated,
+            Self::Credentials | Self::Session | Self::ProviderAnswer(_) => Code::Unauthenticated,
             Self::TooManyAttempts(_) => Code::Exhausted,
-            Self::EmailTaken | Self::MemberAlready => Code::AlreadyExists,
+            Self::EmailTaken
+            | Self::MemberAlready
+            | Self::LinkedElsewhere(_)
+            | Self::LinkedAlready(_) => Code::AlreadyExists,
             Self::NoOrganization | Self::Unknown(_) => Code::NotFound,
             Self::CodeNeeded
             | Self::SessionNeeded
@@ -160,7 +206,12 @@ impl Coded for Error {
             | Self::LastOwner
             | Self::TotpOn
             | Self::TotpOff
+            | Self::NoPassword
+            | Self::ProviderRefused(_)
+            | Self::ProviderEmail(_)
+            | Self::LastWay
             | Self::NoDeletion => Code::FailedPrecondition,
+            Self::Provider { .. } => Code::Unavailable,
             Self::Hashing(_) | Self::Totp(_) | Self::Mail(_) => Code::Internal,
             Self::Platform(error) => error.code(),
         }

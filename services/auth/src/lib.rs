@@ -39,6 +39,10 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
         .task("endings", ending)
         .task("rewrapping", jobs::rewrap(commands.clone(), kit.clone()))
         .task("partitions", jobs::keep_partitions(kit.clone()));
+    if !kit.config.accounts.providers.is_empty() {
+        let refreshing = jobs::refresh_provider_tokens(commands.clone(), kit.clone());
+        wiring = wiring.task("provider tokens", refreshing);
+    }
     match jobs::Post::new(&kit, commands.clone()).map_err(refused)? {
         Some(post) => wiring = wiring.task("mail", jobs::send_mail(post, bells, kit.clone())),
         None => {

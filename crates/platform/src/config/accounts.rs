@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ConfigError, Secret, parsed, required, var};
+use super::{ConfigError, Provider, Secret, parsed, required, var};
 
 const ABOVE_ZERO: &str = "a whole number above 0";
 
@@ -40,6 +40,9 @@ pub struct Accounts {
     /// From the confirmed wish to delete an organisation to its end. Variable
     /// `VALUTAI_DELETION_GRACE_HOURS`.
     pub deletion_grace: Duration,
+    /// Identity providers that people may sign in with. Variables `VALUTAI_PROVIDERS_FILE`, which names a file,
+    /// or `VALUTAI_PROVIDERS`, which is its content.
+    pub providers: Vec<Provider>,
 }
 
 impl Default for Accounts {
@@ -56,6 +59,7 @@ impl Default for Accounts {
             attempts_window: minutes(15),
             invitation: hours(7 * 24),
             deletion_grace: hours(7 * 24),
+            providers: Vec::new(),
         }
     }
 }
@@ -109,6 +113,7 @@ impl Accounts {
             )?,
             invitation: span("VALUTAI_INVITATION_HOURS", hours, usual.invitation)?,
             deletion_grace: span("VALUTAI_DELETION_GRACE_HOURS", hours, usual.deletion_grace)?,
+            providers: Provider::all_from_env()?,
         })
     }
 }

@@ -47,7 +47,7 @@ impl Commands {
         }
         let mut tx = self.database.begin(Uuid::now_v7()).await?;
         let user = self
-            .create_account(&mut tx, email.as_str(), None, &password_hash, name)
+            .create_account(&mut tx, email.as_str(), None, Some(&password_hash), name)
             .await?;
         self.post_verification(&mut tx, user, email.as_str())
             .await?;
@@ -81,7 +81,7 @@ impl Commands {
         tx: &mut TenantTx,
         email: &str,
         verified_at: Option<DateTime<Utc>>,
-        password_hash: &str,
+        password_hash: Option<&str>,
         organization: &str,
     ) -> Result<Uuid> {
         let (user, now) = (Uuid::now_v7(), self.clock.now());
@@ -134,12 +134,7 @@ impl Commands {
                 return Err(error);
             }
         };
-        let mut tx = self.database.begin_any().await?;
-        let memberships = store::list_memberships(&mut tx, user.id).await?;
-        tx.commit().await.map_err(platform::Error::from)?;
-        let membership = memberships.first().ok_or(Error::NoMembership)?;
-        let mut tx = self.database.begin(membership.tenant_id).await?;
-        let role = domain::role_of(&membership.role);
+        let (mut tx, role) = self.begin_as_member(user.id).await?;
         let session = self.open_session(&mut tx, context, user.id, role).await?;
         let names = identity(&mut tx, user.id).await?;
         let context = acting_as(context, session.caller());
@@ -148,9 +143,19 @@ impl Commands {
         Ok((session, names))
     }
 
+    /// A unit of work in the organisation that a user joined first, and the role there.
+    pub(super) async fn begin_as_member(&self, user: Uuid) -> Result<(TenantTx, Role)> {
+        let mut tx = self.database.begin_any().await?;
+        let memberships = store::list_memberships(&mut tx, user).await?;
+        tx.commit().await.map_err(platform::Error::from)?;
+        let membership = memberships.first().ok_or(Error::NoMembership)?;
+        let tx = self.database.begin(membership.tenant_id).await?;
+        Ok((tx, domain::role_of(&membership.role)))
+    }
+
     /// Records a refused sign-in in the trail of the user's organisation, where the address has an account.
     /// Nobody waits for it, so that the answer takes the same time for every address.
-    fn record_failed_sign_in(&self, context: &Context, email: Email, error: &Error) {
+    pub(super) fn record_failed_sign_in(&self, context: &Context, email: Email, error: &Error) {
         let (commands, context) = (self.clone(), context.clone());
         let code = error.code().grpc();
         tokio::spawn(async move {
@@ -204,7 +209,7 @@ impl Commands {
             self.prove_factor(&mut tx, &user, code, true).await?;
         }
         if let Some(hash) = fresh {
-            store::update_password(&mut tx, user.id, &hash).await?;
+            store::update_password(&mut tx, user.id, &hash, self.clock.now()).await?;
         }
         attempt.was_right(&mut tx).await?;
         tx.commit().await.map_err(platform::Error::from)?;

@@ -87,6 +87,23 @@ impl Commands {
         Ok(may)
     }
 
+    /// Lets somebody begin a sign-in with a provider, or refuses it because the network has begun too many.
+    pub(super) async fn may_begin_flow(&self, context: &Context) -> Result<()> {
+        let Some(address) = context.address else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let ends = now + span(self.settings.attempts_window);
+        let key = self.key("flows from", network_of(address).to_string().as_bytes());
+        let mut tx = self.database.begin_any().await?;
+        let (count, until) = store::claim_attempt(&mut tx, &key, now, ends).await?;
+        tx.commit().await.map_err(platform::Error::from)?;
+        match i64::from(count) > i64::from(self.settings.network_attempts) {
+            true => Err(Error::TooManyAttempts(until)),
+            false => Ok(()),
+        }
+    }
+
     /// Forgets the wrong attempts for an account whose owner has proven to be it.
     pub(super) async fn forgive(&self, connection: &mut PgConnection, email: &str) -> Result<()> {
         store::delete_attempts(connection, &self.key("account", email.as_bytes())).await

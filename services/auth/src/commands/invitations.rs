@@ -110,7 +110,7 @@ impl Commands {
             Joining::New(hash) => {
                 let (id, email) = (Uuid::now_v7(), &invitation.email);
                 let connection = tx.connection();
-                if !store::insert_user(connection, id, email, Some(now), &hash, now).await? {
+                if !store::insert_user(connection, id, email, Some(now), Some(&hash), now).await? {
                     return Err(Error::EmailTaken);
                 }
                 id

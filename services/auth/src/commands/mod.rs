@@ -10,6 +10,7 @@ mod invitations;
 mod keys;
 mod organizations;
 mod passwords;
+mod providers;
 mod rewrap;
 mod sessions;
 mod team;
@@ -35,6 +36,7 @@ use uuid::Uuid;
 use self::hasher::Hasher;
 pub use self::{
     accounts::SignedUp,
+    providers::{Answer, LinkShown, SignedIn},
     verify::{RESET, SIGN_UP, Wish},
 };
 use crate::{
@@ -54,6 +56,7 @@ pub struct Commands {
     audit_keys: Keys,
     settings: Arc<Accounts>,
     hasher: Hasher,
+    providers: Arc<[providers::Provider]>,
     bells: Arc<Bells>,
 }
 
@@ -100,6 +103,7 @@ impl Commands {
             kek: kit.config.kek.clone(),
             audit_keys,
             hasher: Hasher::new(settings.argon2)?,
+            providers: providers::all(&settings.providers, &kit.clock)?,
             settings,
             bells,
         })
@@ -172,8 +176,11 @@ impl Commands {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let user = self.person(&mut tx, caller).await?;
         tx.commit().await?;
-        let attempt = self.attempt(context, &user.email).await?;
         let hash = user.password_hash.as_deref();
+        if hash.is_none() {
+            return Err(Error::NoPassword);
+        }
+        let attempt = self.attempt(context, &user.email).await?;
         if !self.hasher.matches(password, hash).await? {
             return Err(Error::WrongPassword);
         }

@@ -42,7 +42,7 @@ impl Commands {
         but: Option<Uuid>,
     ) -> Result<()> {
         let now = self.clock.now();
-        store::update_password(tx.connection(), user.id, hash).await?;
+        store::update_password(tx.connection(), user.id, hash, now).await?;
         store::delete_verifications_of(tx.connection(), user.id).await?;
         let ended = store::update_all_sessions_revoked(tx, user.id, but, now).await?;
         tell_ended(tx, ended).await?;
@@ -58,6 +58,7 @@ impl Commands {
         store::update_email(tx.connection(), user.id, &user.email, now).await?;
         store::update_totp(tx.connection(), user.id, None, None).await?;
         store::replace_recovery_codes(tx.connection(), user.id, &[]).await?;
+        store::delete_links(tx.connection(), user.id).await?;
         let ended = store::update_all_keys_revoked(tx, user.id, now).await?;
         tell_ended(tx, ended).await
     }

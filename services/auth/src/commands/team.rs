@@ -43,7 +43,7 @@ impl Commands {
         let (user_id, now) = (Uuid::now_v7(), self.clock.now());
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let connection = tx.connection();
-        if !store::insert_user(connection, user_id, email.as_str(), None, &hash, now).await? {
+        if !store::insert_user(connection, user_id, email.as_str(), None, Some(&hash), now).await? {
             return Err(Error::EmailTaken);
         }
         self.post_verification(&mut tx, user_id, email.as_str())

@@ -268,7 +268,7 @@ impl Commands {
         self.take_token(tx.connection(), SIGN_UP, token).await?;
         let now = Some(self.clock.now());
         let user = self
-            .create_account(&mut tx, &email, now, &password_hash, &organization)
+            .create_account(&mut tx, &email, now, Some(&password_hash), &organization)
             .await?;
         attempt.was_right(tx.connection()).await?;
         let session = self

@@ -38,6 +38,12 @@ pub enum Letter {
     PasswordChanged { email: String },
     /// Tells that the second factor was turned on or off.
     SecondFactor { email: String, enabled: bool },
+    /// Tells that an identity provider was linked or unlinked.
+    Provider {
+        email: String,
+        provider: String,
+        linked: bool,
+    },
     /// Invites into an organisation.
     Invitation {
         email: String,
@@ -102,6 +108,7 @@ impl Letter {
             | Self::Reset { email, .. }
             | Self::PasswordChanged { email }
             | Self::SecondFactor { email, .. }
+            | Self::Provider { email, .. }
             | Self::Invitation { email, .. }
             | Self::Deletion { email, .. }
             | Self::DeletionSet { email, .. } => email,
@@ -203,6 +210,26 @@ impl Letter {
                     ALARM,
                 )
             }
+            Self::Provider {
+                provider,
+                linked: true,
+                ..
+            } => words(
+                &format!("{provider} was linked"),
+                &[&format!(
+                    "{provider} can be used to sign in to your ValutAI account from now on."
+                )],
+                None,
+                "If that was not you, unlink it now (valutai auth links, valutai auth unlink), and set a new password.",
+            ),
+            Self::Provider { provider, .. } => words(
+                &format!("{provider} was unlinked"),
+                &[&format!(
+                    "{provider} can no longer be used to sign in to your ValutAI account."
+                )],
+                None,
+                ALARM,
+            ),
             Self::Invitation {
                 organization,
                 role,

@@ -1,10 +1,11 @@
 //! The rules of accounts: addresses, tokens, roles, networks; [`trail`] and [`lines`] for the audit trail,
-//! [`password`] and [`totp`] for what people prove themselves with, [`letter`] for what they are
+//! [`password`], [`totp`] and [`provider`] for what people prove themselves with, [`letter`] for what they are
 //! written. Deliberately no I/O.
 
 pub(crate) mod letter;
 pub mod lines;
 pub mod password;
+pub mod provider;
 pub mod totp;
 pub mod trail;
 
@@ -27,6 +28,8 @@ pub const MAIL_PREFIX: &str = "vam_";
 const ORGANIZATION_NAME_MAX: usize = 200;
 /// Most characters of a key's name.
 const KEY_NAME_MAX: usize = 100;
+/// Marks secrets of sign-ins with an identity provider.
+pub const FLOW_PREFIX: &str = "vaf_";
 /// Longest life of an API key, in days.
 pub const KEY_DAYS_MAX: u32 = 366;
 

@@ -1,5 +1,5 @@
-//! Work that waits: mail on its way, organisations whose time has come, what is to be sealed anew, and
-//! months of the audit trail made ahead. Deliberately no word to people here: letters are the domain's.
+//! Work that waits: mail on its way, organisations whose time has come, what is to be sealed anew, tokens to
+//! be refreshed, and months of the audit trail made ahead. Deliberately no word to people here: letters are the domain's.
 
 mod mailer;
 mod post;
@@ -38,6 +38,15 @@ pub async fn end_organizations(commands: Commands, bells: Arc<Bells>, kit: Kit) 
 pub async fn rewrap(commands: Commands, kit: Kit) {
     let nobody_rings = Notify::new();
     repeat(&kit, &nobody_rings, "sealing anew", || commands.rewrap()).await;
+}
+
+/// Refreshes the tokens of identity providers, until told to stop.
+pub async fn refresh_provider_tokens(commands: Commands, kit: Kit) {
+    let nobody_rings = Notify::new();
+    repeat(&kit, &nobody_rings, "refreshing tokens", || {
+        commands.refresh_provider_tokens()
+    })
+    .await;
 }
 
 /// Makes the partitions of the months ahead where missing.

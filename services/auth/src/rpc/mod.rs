@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod factor;
 mod organizations;
+mod providers;
 mod sessions;
 mod team;
 
@@ -59,6 +60,14 @@ answers! {
     accounts::change_password(ChangePasswordRequest) -> ChangePasswordResponse;
     accounts::request_password_reset(RequestPasswordResetRequest) -> RequestPasswordResetResponse;
     accounts::reset_password(ResetPasswordRequest) -> ResetPasswordResponse;
+    providers::list_providers(ListProvidersRequest) -> ListProvidersResponse;
+    providers::begin_provider_sign_in(BeginProviderSignInRequest) -> BeginProviderSignInResponse;
+    providers::complete_provider_sign_in(CompleteProviderSignInRequest) -> CompleteProviderSignInResponse;
+    providers::continue_provider_sign_in(ContinueProviderSignInRequest) -> ContinueProviderSignInResponse;
+    providers::begin_provider_link(BeginProviderLinkRequest) -> BeginProviderLinkResponse;
+    providers::complete_provider_link(CompleteProviderLinkRequest) -> CompleteProviderLinkResponse;
+    providers::list_provider_links(ListProviderLinksRequest) -> ListProviderLinksResponse;
+    providers::unlink_provider(UnlinkProviderRequest) -> UnlinkProviderResponse;
     factor::begin_totp(BeginTotpRequest) -> BeginTotpResponse;
     factor::confirm_totp(ConfirmTotpRequest) -> ConfirmTotpResponse;
     factor::disable_totp(DisableTotpRequest) -> DisableTotpResponse;

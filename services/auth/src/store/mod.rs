@@ -1,6 +1,7 @@
-//! The SQL of auth: `users`, `sessions` with API keys, `team`, `mail` with its tokens, `trail` for the audit
+//! The SQL of auth: `users`, `sessions` with API keys, `team`, `links` to identity providers, `mail` with its tokens, `trail` for the audit
 //! trail, `sealed` for the rotation of keys, and here the tenant's key. Deliberately no decisions.
 
+mod links;
 mod mail;
 mod sealed;
 mod sessions;
@@ -11,7 +12,7 @@ mod users;
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
-pub use self::{mail::*, sealed::*, sessions::*, team::*, trail::*, users::*};
+pub use self::{links::*, mail::*, sealed::*, sessions::*, team::*, trail::*, users::*};
 use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;

@@ -28,11 +28,16 @@ impl Kind {
 }
 
 /// All that is sealed by the key-encryption key, but the data keys of tenants.
-pub const KINDS: [Kind; 3] = [
+pub const KINDS: [Kind; 4] = [
     Kind {
         name: "secrets of second factors",
         table: "user",
         column: "totp_sealed",
+    },
+    Kind {
+        name: "tokens of identity providers",
+        table: "account",
+        column: "tokens_sealed",
     },
     Kind {
         name: "pending confirmations",

@@ -23,13 +23,13 @@ const USER: &str = r#"SELECT u.id, u.email, u.email_verified_at, a.password_hash
         u.totp_enabled_at, u.totp_last_step
     FROM "user" u LEFT JOIN account a ON a.user_id = u.id AND a.provider = 'credential'"#;
 
-/// Writes a user with a password; false where the address is taken.
+/// Writes a user, with a password where there is one; false where the address is taken.
 pub async fn insert_user(
     connection: &mut PgConnection,
     id: Uuid,
     email: &str,
     verified_at: Option<DateTime<Utc>>,
-    password_hash: &str,
+    password_hash: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let done = sqlx::query(
@@ -45,17 +45,9 @@ pub async fn insert_user(
     if done.rows_affected() == 0 {
         return Ok(false);
     }
-    sqlx::query(
-        "INSERT INTO account (id, user_id, provider, provider_account_id, password_hash, created_at)
-         VALUES ($1, $2, 'credential', $3, $4, $5)",
-    )
-    .bind(Uuid::now_v7())
-    .bind(id)
-    .bind(id.to_string())
-    .bind(password_hash)
-    .bind(now)
-    .execute(connection)
-    .await?;
+    if let Some(hash) = password_hash {
+        update_password(connection, id, hash, now).await?;
+    }
     Ok(true)
 }
 
@@ -87,12 +79,23 @@ pub async fn find_user(connection: &mut PgConnection, id: Uuid) -> Result<Option
         .await?)
 }
 
-pub async fn update_password(connection: &mut PgConnection, user: Uuid, hash: &str) -> Result<()> {
+/// Sets the password of a user, who may have had none.
+pub async fn update_password(
+    connection: &mut PgConnection,
+    user: Uuid,
+    hash: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query(
-        "UPDATE account SET password_hash = $2 WHERE user_id = $1 AND provider = 'credential'",
+        "INSERT INTO account (id, user_id, provider, provider_account_id, password_hash, created_at)
+         VALUES ($1, $2, 'credential', $3, $4, $5)
+         ON CONFLICT (user_id, provider) DO UPDATE SET password_hash = excluded.password_hash",
     )
+    .bind(Uuid::now_v7())
     .bind(user)
+    .bind(user.to_string())
     .bind(hash)
+    .bind(now)
     .execute(connection)
     .await?;
     Ok(())

@@ -4,6 +4,7 @@ mod addresses;
 mod attempts;
 mod keys;
 mod passwords;
+mod providers;
 mod smtp;
 mod support;
 mod team;

@@ -9,7 +9,7 @@ use totp_rs::{Builder, Secret};
 
 use crate::support::{Auth, PASSWORD, anybody, code};
 
-fn shown(secret: &str, steps_ahead: u64) -> TestResult<String> {
+pub fn shown(secret: &str, steps_ahead: u64) -> TestResult<String> {
     let secret = Secret::try_from_base32(secret).map_err(|error| format!("{error:?}"))?;
     let totp = Builder::new()
         .with_secret(secret)

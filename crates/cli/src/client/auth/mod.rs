@@ -2,6 +2,8 @@
 
 mod account;
 pub(super) mod keys;
+pub mod providers;
+pub mod redirect;
 mod sessions;
 mod totp;
 
@@ -44,8 +46,14 @@ pub enum AuthCommand {
     /// Open a session and keep its token on this machine
     SignIn {
         /// Your e-mail address
-        #[arg(long)]
-        email: String,
+        #[arg(long, required_unless_present = "with")]
+        email: Option<String>,
+        /// Sign in with an identity provider instead of a password
+        #[arg(long, value_name = "PROVIDER", conflicts_with = "email")]
+        with: Option<String>,
+        /// Name of the organisation to create, where the provider's address has no account yet
+        #[arg(long, value_name = "NAME", default_value = "", requires = "with")]
+        organization: String,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArgs,
@@ -60,6 +68,9 @@ pub enum AuthCommand {
     /// A command about the account itself.
     #[command(flatten)]
     Account(account::AccountCommand),
+    /// A command about identity providers.
+    #[command(flatten)]
+    Providers(providers::ProvidersCommand),
     /// Set up a second factor: codes of an authenticator
     #[command(subcommand)]
     Totp(totp::TotpCommand),
@@ -192,13 +203,30 @@ pub async fn run(command: AuthCommand, global: &Global) -> Result<()> {
             password,
         } => run_sign_up(global, &email, &organization, password).await,
         AuthCommand::SignIn {
+            with: Some(provider),
+            organization,
+            password,
+            code,
+            ..
+        } => {
+            let args = providers::SignInArgs {
+                provider,
+                organization,
+                code,
+                password,
+            };
+            providers::sign_in(global, args).await
+        }
+        AuthCommand::SignIn {
             email,
             password,
             code,
-        } => run_sign_in(global, &email, password, &code).await,
+            ..
+        } => run_sign_in(global, &email.unwrap_or_default(), password, &code).await,
         AuthCommand::SignOut => run_sign_out(global).await,
         AuthCommand::Whoami => run_whoami(global).await,
         AuthCommand::Account(command) => account::run(command, global).await,
+        AuthCommand::Providers(command) => providers::run(command, global).await,
         AuthCommand::Totp(command) => totp::run(command, global).await,
         AuthCommand::Sessions(command) => sessions::run(command, global).await,
         AuthCommand::Keys(command) => keys::run(command, global).await,
