@@ -1,6 +1,6 @@
 //! How often 95 % intervals hold the true probability, and how wide they are, per kind of generated data and size.
 //!
-//! `coverage [--seeds N] [--rows N,N...] [KIND...]`; without rows every kind has those that it is made for. Prints one
+//! `coverage [--seeds N] [--from SEED] [--rows N,N...] [KIND...]`; without rows every kind has those that it is made for. Prints one
 //! line per kind and size: share of intervals that hold the truth over all seeds, lowest and highest share of one seed,
 //! mean width in percentage points, share of answers whose status is LOW_EVIDENCE, runs that serve the base rate, seconds
 //! per training. Deliberately not a test: it prints and judges nothing.
@@ -19,6 +19,8 @@ const TESTED: usize = 2000;
 /// What is asked for.
 struct Wanted {
     seeds: u64,
+    /// The first seed; what was tried while intervals were worked on began at 100.
+    from: u64,
     rows: Vec<usize>,
     kinds: Vec<String>,
 }
@@ -27,6 +29,7 @@ impl Wanted {
     fn read() -> Self {
         let mut wanted = Self {
             seeds: 5,
+            from: 100,
             rows: Vec::new(),
             kinds: Vec::new(),
         };
@@ -36,6 +39,10 @@ impl Wanted {
                 "--seeds" => {
                     let given = words.next().and_then(|n| n.parse().ok());
                     wanted.seeds = given.unwrap_or(wanted.seeds);
+                }
+                "--from" => {
+                    let given = words.next().and_then(|n| n.parse().ok());
+                    wanted.from = given.unwrap_or(wanted.from);
                 }
                 "--rows" => {
                     let given = words.next().unwrap_or_default();
@@ -66,17 +73,17 @@ fn main() -> Result<(), Error> {
             &wanted.rows
         };
         for &rows in sizes {
-            line(kind, rows, wanted.seeds)?;
+            line(kind, rows, &wanted)?;
         }
     }
     Ok(())
 }
 
-fn line(kind: &Kind, rows: usize, seeds: u64) -> Result<(), Error> {
+fn line(kind: &Kind, rows: usize, wanted: &Wanted) -> Result<(), Error> {
     let start = Instant::now();
     let (mut inside, mut width, mut low, mut base) = (Vec::new(), 0.0, 0, 0);
-    for seed in 0..seeds {
-        let drawn = kind.draw(rows, TESTED, 100 + seed);
+    for seed in 0..wanted.seeds {
+        let drawn = kind.draw(rows, TESTED, wanted.from + seed);
         let model = common::train(&drawn.train, seed)?.model;
         base += usize::from(model.serves_base_rate());
         let answers = model.predict(&drawn.test)?;
@@ -91,7 +98,7 @@ fn line(kind: &Kind, rows: usize, seeds: u64) -> Result<(), Error> {
             .filter(|a| a.status() != EvidenceStatus::Ok)
             .count();
     }
-    let all = seeds as f64;
+    let all = wanted.seeds as f64;
     println!(
         "{:<14}{rows:>7}{:>8.3}{:>7.3}{:>7.3}{:>7.1}{:>6.2}{base:>6}{:>7.1}",
         kind.name,

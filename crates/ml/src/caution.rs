@@ -1,8 +1,7 @@
 //! How far the log-odds of a row may be from the truth: sampling error, shrinkage, and what no candidate has learned.
 //!
-//! - The linear part was shrunk by a penalty that suits the mean of all rows. How wrong that is for one row shows where
-//!   the penalty is a fifth of it: its covariance C there, and the way d that the weights go on the way there, give the squared
-//!   error x' (C + d d') x.
+//! - The linear part was shrunk by a penalty that suits the mean of all rows: its squared error is x' E x (see `errors`), and
+//!   rows of levels that are not told apart err by how far levels lie apart (see `spread`).
 //! - The boosted part was stopped early, which shrinks it as well, and its members are stopped at the same point, so that
 //!   they do not differ by it. After m rounds at the learning rate r their variance is multiplied by 1 + 10 / (m r).
 //! - Where both parts are blended, the error is the weighted mean of both (they err on the same rows), and half of what
@@ -10,30 +9,31 @@
 //! - Where the base rate is served, its distance from the linear part counts for a quarter, beside the linear part's error.
 //! - What held-back rows show to be left over is added (see `doubt`), per row by its levels.
 //!
-//! The numbers ten, a fifth and a quarter are those with which intervals of `examples/coverage.rs` hold the truth about as
+//! The numbers ten and a quarter are those with which intervals of `examples/coverage.rs` hold the truth about as
 //! often as they should, over kinds that differ in all else. Deliberately nothing here moves the prediction itself.
 
-use crate::Error;
 use crate::boosted::Plan;
 use crate::doubt::Doubt;
-use crate::encode::{Coding, Encoder, Keys};
-use crate::linalg::{Sparse, Symmetric};
-use crate::logistic::factor;
+use crate::encode::{Block, Coding, Encoder, Keys};
+use crate::grade::WIDE;
 
-/// Of the penalty, for judging what it hides.
-pub(crate) const LIGHTER: f64 = 0.2;
 /// Learning (rounds times rate) after which early stopping doubles the variance of the members.
 const LEARNED: f64 = 10.0;
-/// Share of the squared distance between base rate and linear part that counts where the base rate is served.
-const UNSERVED: f64 = 0.25;
 
 /// What is added to the sampling error.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Caution {
     /// By what the variance of the boosted members is multiplied.
     pub boosted: f64,
+    /// Share of the squared distance between base rate and linear part that counts where the base rate is served. None since
+    /// the errors of the linear part are those around the base rate then.
+    pub unserved: f64,
     /// Left-over variance that a row has by each of its encoded columns; that of the intercept every row has.
     pub left: Vec<f64>,
+    /// The same that grows with the square of an encoded column: where a slope differs, most is left over far from the mean.
+    pub along: Vec<f64>,
+    /// Width from which an interval is wide.
+    pub wide: f64,
 }
 
 /// Log-odds and standard errors of the parts for one row.
@@ -50,7 +50,16 @@ pub(crate) struct Parts {
 impl Caution {
     pub fn of(encoder: &Encoder, plan: Option<&Plan>, doubt: &Doubt) -> Self {
         let mut left = vec![0.0; encoder.width];
-        left[0] = doubt.pairs + doubt.drift;
+        left[0] = doubt.drift;
+        let mut along = vec![0.0; encoder.width];
+        for &(variance, origin) in &doubt.pairs {
+            let number =
+                |b: &&Block| Some(b.origin) == origin && matches!(b.coding, Coding::Scale(_));
+            match encoder.blocks.iter().find(number) {
+                Some(block) => along[block.start] += variance,
+                None => left[0] += variance,
+            }
+        }
         for block in &encoder.blocks {
             let Coding::Slots(slots) = &block.coding else {
                 continue;
@@ -70,7 +79,10 @@ impl Caution {
         });
         Self {
             boosted: 1.0 + LEARNED / learned,
+            unserved: 0.0,
             left,
+            along,
+            wide: WIDE,
         }
     }
 
@@ -80,7 +92,7 @@ impl Caution {
         let together = linear + boosted;
         let ((z_linear, of_linear), (z_boosted, of_boosted)) = (parts.linear, parts.boosted);
         if together <= 0.0 {
-            let away = UNSERVED * (z_linear - parts.base).powi(2);
+            let away = self.unserved * (z_linear - parts.base).powi(2);
             return (of_linear * of_linear + away).sqrt();
         }
         let (a, b) = (linear / together, boosted / together);
@@ -95,28 +107,7 @@ impl Caution {
 
     /// Left-over variance of an encoded row.
     pub fn left(&self, entries: &[(usize, f64)]) -> f64 {
-        entries
-            .iter()
-            .map(|&(i, v)| self.left[i] * v)
-            .filter(|v| *v > 0.0)
-            .sum()
+        let left = |&(i, v): &(usize, f64)| (self.left[i] * v).max(0.0) + self.along[i] * v * v;
+        entries.iter().map(left).sum()
     }
-}
-
-/// Squared errors of the linear part as a matrix: the covariance at a fifth of the penalty, where the weights are
-/// `lighter`, and the way there from `weights`.
-///
-/// # Errors
-/// [`Error::Collinear`].
-pub(crate) fn linear_errors(
-    rows: &Sparse,
-    weights: &[f64],
-    lighter: &[f64],
-    penalty: f64,
-) -> Result<Symmetric, Error> {
-    let mut errors = factor(rows, lighter, penalty * LIGHTER)?.inverse();
-    let index: Vec<u32> = (0..weights.len() as u32).collect();
-    let way: Vec<f64> = lighter.iter().zip(weights).map(|(l, w)| l - w).collect();
-    errors.add_outer(&index, &way, 1.0);
-    Ok(errors)
 }

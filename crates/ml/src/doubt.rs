@@ -10,16 +10,19 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::boosted::{Binned, Settings, features};
+use crate::boosted::{BinKind, Binned, Settings, features};
 use crate::calibrate::bounded_logit;
 use crate::encode::{Bound, Coding, Encoder, Keys, Origin};
 use crate::logistic::sigmoid;
 use crate::table::{MISSING_CODE, TrainingSet, Values};
 
-/// Standard errors by which a left-over has to stand out among all that are looked at.
-const CLEAR: f64 = 4.0;
+/// Standard normal deviates from which a left-over of two features is believed at all, and wholly: among all pairs that are
+/// looked at the largest deviate is often between the two by chance.
+const CLEAR: (f64, f64) = (1.8, 3.2);
 /// The same for what changes through time, where each part is predicted by a fit of its own that errs for all of it.
-const MOVED: f64 = 5.0;
+const MOVED: f64 = 3.7;
+/// The same for levels that are told apart.
+const KEPT: f64 = 3.2;
 /// The same for levels too rare to be told apart, where a left-over is expected.
 const EXPECTED: f64 = 2.0;
 /// Groups of a feature.
@@ -39,8 +42,8 @@ const BEYOND: f64 = 3.0;
 /// Left-over variances of the log-odds.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Doubt {
-    /// From what two features do together.
-    pub pairs: f64,
+    /// From what two features do together; with the number along which it grows, where it does.
+    pub pairs: Vec<(f64, Option<Origin>)>,
     /// From what changes through time, for quotes later than the training data.
     pub drift: f64,
     /// Per column of categories.
@@ -83,34 +86,53 @@ pub(crate) fn doubt(
     let encoder = Encoder::fit(&set.features.select(known));
     let table = set.features.select(&rows);
     let bound = Bound::new(&encoder, &table)?;
-    let binned = Binned::of(&features(&encoder, &bound, &Settings::default()), &bound);
-    let columns = left.telling(&binned);
+    let features = features(&encoder, &bound, &Settings::default());
+    let origins: Vec<Origin> = features.iter().map(|f| f.origin).collect();
+    let columns = left.telling(&Binned::of(&features, &bound), &origins);
     let together: Vec<(usize, usize)> = (0..columns.len())
         .flat_map(|a| (0..a).map(move |b| (a, b)))
         .collect();
     let cells = |a: &[usize], b: &[usize]| -> Vec<usize> {
         a.iter().zip(b).map(|(a, b)| a * GROUPS + b).collect()
     };
-    let mut pairs: Vec<f64> = together
-        .iter()
-        .filter_map(|&(a, b)| left.clear(&cells(&columns[a], &columns[b]), CLEAR))
-        .collect();
-    pairs.sort_by(|a, b| b.total_cmp(a));
+    // What is computed from one column says the same again.
+    let mut by_source: BTreeMap<(usize, usize), (f64, Option<Origin>)> = BTreeMap::new();
+    for (a, b) in together {
+        let (a, b) = (&columns[a], &columns[b]);
+        let found = [
+            (left.clear(&cells(&a.group, &b.group), CLEAR), None),
+            (left.slopes(a, b), Some(a.origin)),
+            (left.slopes(b, a), Some(b.origin)),
+        ];
+        let (one, other) = (a.origin.source(), b.origin.source());
+        let known = by_source
+            .entry((one.min(other), one.max(other)))
+            .or_insert((0.0, None));
+        for (variance, along) in found {
+            if let Some(variance) = variance.filter(|v| *v > known.0) {
+                *known = (variance, along);
+            }
+        }
+    }
+    let mut pairs: Vec<(f64, Option<Origin>)> = by_source.into_values().collect();
+    pairs.retain(|(variance, _)| *variance > 0.0);
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    pairs.truncate(MOST_PAIRS);
     let drift = held.parts.as_ref().map_or(0.0, |parts| {
         let parts: Vec<usize> = seen.iter().map(|&i| parts[i]).collect();
         let moved = columns.iter().map(|column| {
             let cells: Vec<usize> = parts
                 .iter()
-                .zip(column)
+                .zip(&column.group)
                 .map(|(p, c)| p * GROUPS + c)
                 .collect();
-            left.clear(&cells, MOVED)
+            left.clear(&cells, (MOVED, MOVED))
         });
-        let moved = moved.chain([left.clear(&parts, MOVED)]);
+        let moved = moved.chain([left.clear(&parts, (MOVED, MOVED))]);
         BEYOND * moved.flatten().fold(0.0, f64::max)
     });
     Ok(Doubt {
-        pairs: pairs.iter().take(MOST_PAIRS).fold(0.0, |a, b| a + b),
+        pairs,
         drift,
         levels: left.levels(&encoder, &bound),
     })
@@ -138,34 +160,54 @@ impl Left {
         }
     }
 
-    /// The left-over variance between groups where it is clear by so many standard errors.
-    fn clear(&self, group: &[usize], errors: f64) -> Option<f64> {
+    /// The left-over variance between groups, as far as it is clear.
+    fn clear(&self, group: &[usize], errors: (f64, f64)) -> Option<f64> {
+        self.along(group, &|_| 1.0, errors)
+    }
+
+    /// The same of what rises along a number differently in the groups of another feature. Few figures have to explain it,
+    /// so that it stands out where cells do not.
+    fn slopes(&self, number: &Looked, groups: &Looked) -> Option<f64> {
+        let along = number.along.as_ref()?;
+        self.along(&groups.group, &|r| along[r], CLEAR)
+    }
+
+    fn along(&self, group: &[usize], x: &dyn Fn(usize) -> f64, errors: (f64, f64)) -> Option<f64> {
         let count = group.iter().max().map_or(0, |g| g + 1);
         let (mut sum, mut weight) = (vec![0.0; count], vec![0.0; count]);
         for (r, &g) in group.iter().enumerate() {
-            sum[g] += self.residual[r];
-            weight[g] += self.weight[r];
+            sum[g] += self.residual[r] * x(r);
+            weight[g] += self.weight[r] * x(r) * x(r);
         }
         self.variance(&sum, &weight, LEAST_WEIGHT, errors)
     }
 
-    fn variance(&self, sum: &[f64], weight: &[f64], least: f64, errors: f64) -> Option<f64> {
-        let (mut chi, mut groups, mut total) = (0.0, 0.0, 0.0);
+    fn variance(
+        &self,
+        sum: &[f64],
+        weight: &[f64],
+        least: f64,
+        (from, whole): (f64, f64),
+    ) -> Option<f64> {
+        let (mut chi, mut groups, mut total) = (0.0f64, 0.0, 0.0);
         for (s, &v) in sum.iter().zip(weight).filter(|(_, v)| **v > least) {
             chi += s * s / v;
             groups += 1.0;
             total += v;
         }
-        let excess: f64 = chi - groups;
-        (groups > 1.0 && excess > errors * (2.0 * groups).sqrt()).then(|| excess / total)
+        // Wilson and Hilferty 1931: the cube root of chi squared over its degrees of freedom is nearly normal.
+        let spread: f64 = 2.0 / (9.0 * groups);
+        let deviate = ((chi / groups).cbrt() - 1.0 + spread) / spread.sqrt();
+        let believed = ((deviate - from) / (whole - from).max(1e-9)).min(1.0);
+        (groups > 1.0 && deviate > from).then(|| believed * (chi - groups) / total)
     }
 
     /// Features in groups of about equal size, those by which predictions differ most.
-    fn telling(&self, binned: &Binned) -> Vec<Vec<usize>> {
-        let mut found: Vec<(f64, Vec<usize>)> = (0..binned.width)
+    fn telling(&self, binned: &Binned, origins: &[Origin]) -> Vec<Looked> {
+        let mut found: Vec<(f64, Looked)> = (0..binned.width)
             .map(|at| {
-                let group = grouped(binned, at);
-                (self.spread(&group), group)
+                let column = grouped(binned, at, origins[at]);
+                (self.spread(&column.group), column)
             })
             .collect();
         if found.len() > MOST_FEATURES {
@@ -221,9 +263,11 @@ impl Left {
                 sides.map(|side| side.into_values().unzip::<f64, f64, Vec<_>, Vec<_>>());
             let doubt = LevelDoubt {
                 column: encoder.schema[at].name.clone(),
-                kept: self.variance(&kept.0, &kept.1, 0.0, CLEAR).unwrap_or(0.0),
+                kept: self
+                    .variance(&kept.0, &kept.1, 0.0, (KEPT, KEPT))
+                    .unwrap_or(0.0),
                 other: self
-                    .variance(&other.0, &other.1, 0.0, EXPECTED)
+                    .variance(&other.0, &other.1, 0.0, (EXPECTED, EXPECTED))
                     .unwrap_or(0.0),
             };
             if doubt.kept > 0.0 || doubt.other > 0.0 {
@@ -234,8 +278,17 @@ impl Left {
     }
 }
 
-/// The bins of a feature in at most [`GROUPS`] groups of about equal size.
-fn grouped(binned: &Binned, at: usize) -> Vec<usize> {
+/// A feature of the rows that are looked at.
+struct Looked {
+    origin: Origin,
+    /// Its bins in at most [`GROUPS`] groups of about equal size.
+    group: Vec<usize>,
+    /// Where it is a number: its rank, with mean 0 and variance 1; 0 where it is missing.
+    along: Option<Vec<f64>>,
+}
+
+/// Feature `at` of `binned`, which comes from `origin`.
+fn grouped(binned: &Binned, at: usize, origin: Origin) -> Looked {
     let bins: Vec<usize> = (0..binned.rows())
         .map(|r| usize::from(binned.row(r)[at]))
         .collect();
@@ -244,7 +297,9 @@ fn grouped(binned: &Binned, at: usize) -> Vec<usize> {
     let used = counts.iter().filter(|c| **c > 0).count();
     let (mut before, mut place) = (0, 0);
     let mut of_bin = vec![0; counts.len()];
+    let mut rank = vec![0.0; counts.len()];
     for (bin, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
+        rank[bin] = before as f64 + 0.5 * count as f64;
         of_bin[bin] = if used <= GROUPS {
             place
         } else {
@@ -253,9 +308,28 @@ fn grouped(binned: &Binned, at: usize) -> Vec<usize> {
         before += count;
         place += 1;
     }
-    bins.into_iter()
-        .map(|b| of_bin[b].min(GROUPS - 1))
-        .collect()
+    let numbers = !matches!(binned.kinds[at], BinKind::Named);
+    Looked {
+        origin,
+        along: numbers.then(|| standard(&bins, &rank)),
+        group: bins.iter().map(|&b| of_bin[b].min(GROUPS - 1)).collect(),
+    }
+}
+
+/// Ranks of rows by that of their bins, with mean 0 and variance 1; 0 in bin 0, which is missing.
+fn standard(bins: &[usize], rank: &[f64]) -> Vec<f64> {
+    let known = || bins.iter().filter(|b| **b > 0).map(|&b| rank[b]);
+    let count = known().count().max(1) as f64;
+    let mean = known().sum::<f64>() / count;
+    let deviation = (known().map(|r| (r - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let of = |&b: &usize| {
+        if b == 0 || deviation == 0.0 {
+            0.0
+        } else {
+            (rank[b] - mean) / deviation
+        }
+    };
+    bins.iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -318,8 +392,17 @@ mod tests {
             1,
             |_, [a, b], _| if (a > 0.0) == (b > 0.0) { 0.6 } else { -0.6 },
         );
-        assert!((0.2..0.4).contains(&doubt.pairs), "{doubt:?}");
+        assert!((0.2..0.4).contains(&doubt.pairs[0].0), "{doubt:?}");
         assert!(doubt.drift == 0.0 && doubt.levels.is_empty());
+    }
+
+    #[test]
+    fn a_slope_that_differs_grows_along_its_number() {
+        let doubt = shown(5, |_, [a, _], l| if l < 30 { 0.8 * a } else { -0.8 * a });
+        // Numbers are uniform between -1 and 1, so that the variance is a third of 0.64.
+        let (variance, along) = doubt.pairs[0];
+        assert!((0.12..0.3).contains(&variance), "{doubt:?}");
+        assert_eq!(along, Some(Origin::Column(0)));
     }
 
     #[test]

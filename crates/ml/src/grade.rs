@@ -7,8 +7,20 @@ use crate::model::Evidence;
 
 /// Smallest probabilities of grades A, B and C.
 const GRADES: [(f64, Grade); 3] = [(0.75, Grade::A), (0.5, Grade::B), (0.25, Grade::C)];
-/// An interval wider than this (40 percentage points) says little.
-const WIDE: f64 = 0.4;
+/// No interval up to this width (40 percentage points) is called wide.
+pub(crate) const WIDE: f64 = 0.4;
+/// Share of the quotes that a model learned from whose intervals are not wide.
+const USUAL: f64 = 0.95;
+
+/// The width from which an interval is wide, given those of quotes that the model learned from: wider than 19 of 20 of them.
+/// Where all are wide the model as a whole knows little, which its tier and every interval say; a reason that nearly every
+/// answer has would hide the answers that are worse than the others.
+pub(crate) fn wide(mut widths: Vec<f64>) -> f64 {
+    widths.sort_by(f64::total_cmp);
+    let at = (USUAL * widths.len() as f64) as usize;
+    let usual = widths.get(at).or(widths.last()).copied();
+    usual.unwrap_or(WIDE).clamp(WIDE, 1.0)
+}
 
 /// How likely a win is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +109,7 @@ pub enum Reason {
         /// Name of the column.
         column: String,
     },
-    /// The interval spans more than 40 percentage points.
+    /// The interval spans more than 40 percentage points, and more than those of 19 in 20 quotes that the model learned from.
     WideInterval {
         /// High minus low end.
         width: f64,
@@ -118,7 +130,10 @@ impl Reason {
                 format!("The value of {column:?} lies outside the range of the training data.")
             }
             Self::WideInterval { width } => {
-                format!("The interval spans {:.0} percentage points.", 100.0 * width)
+                format!(
+                    "The interval spans {:.0} percentage points, more than is usual for this model.",
+                    100.0 * width
+                )
             }
             Self::IndicativeTier => {
                 "There are too few comparable quotes for more than an indication.".to_owned()
@@ -147,10 +162,15 @@ impl EvidenceStatus {
     }
 }
 
-/// The status of an answer with interval `low` to `high`: every oddity, an interval wider than 40 points or not a number,
-/// and the indicative tier are reasons on their own. In that order.
+/// The status of an answer with interval `low` to `high`: every oddity, an interval wider than `wide` or not a number, and the
+/// indicative tier are reasons on their own. In that order.
 #[must_use]
-pub fn evidence_status(low: f64, high: f64, tier: Evidence, oddities: &[Oddity]) -> EvidenceStatus {
+pub fn evidence_status(
+    (low, high): (f64, f64),
+    wide: f64,
+    tier: Evidence,
+    oddities: &[Oddity],
+) -> EvidenceStatus {
     let mut reasons: Vec<Reason> = oddities
         .iter()
         .map(|oddity| match oddity.clone() {
@@ -159,7 +179,7 @@ pub fn evidence_status(low: f64, high: f64, tier: Evidence, oddities: &[Oddity])
         })
         .collect();
     let width = high - low;
-    if width.is_nan() || width > WIDE {
+    if width.is_nan() || width > wide {
         // An interval that could not be computed allows everything.
         let width = if width.is_nan() { 1.0 } else { width };
         reasons.push(Reason::WideInterval { width });
@@ -207,15 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wide_is_wider_than_usual() {
+        let widths = |from: f64| (0..100).map(|k| from + 0.001 * f64::from(k)).collect();
+        assert_eq!(wide(widths(0.1)), WIDE);
+        assert!((wide(widths(0.6)) - 0.695).abs() < 1e-12);
+        assert_eq!(wide(vec![]), WIDE);
+        assert_eq!(wide(vec![0.7]), 0.7);
+    }
+
+    #[test]
     fn every_reason_is_told() {
-        let fine = evidence_status(0.3, 0.7, Evidence::Usable, &[]);
+        let fine = evidence_status((0.3, 0.7), 0.4, Evidence::Usable, &[]);
         assert_eq!((fine.code(), fine), ("OK", EvidenceStatus::Ok));
         let odd = [
             Oddity::UnseenCategory("region".to_owned()),
             Oddity::OutOfRange("price".to_owned()),
         ];
         let EvidenceStatus::LowEvidence(reasons) =
-            evidence_status(0.1, 0.9, Evidence::Indicative, &odd)
+            evidence_status((0.1, 0.9), 0.6, Evidence::Indicative, &odd)
         else {
             panic!("there are reasons")
         };
@@ -223,10 +252,10 @@ mod tests {
         assert!(reasons[0].text().contains("region") && reasons[1].text().contains("price"));
         assert_eq!(
             reasons[2].text(),
-            "The interval spans 80 percentage points."
+            "The interval spans 80 percentage points, more than is usual for this model."
         );
         assert_eq!(reasons[3], Reason::IndicativeTier);
-        let unknown = evidence_status(f64::NAN, 0.9, Evidence::Solid, &[]);
+        let unknown = evidence_status((f64::NAN, 0.9), 1.0, Evidence::Solid, &[]);
         assert_eq!(unknown.code(), "LOW_EVIDENCE");
     }
 }

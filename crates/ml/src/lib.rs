@@ -36,6 +36,7 @@ mod doubt;
 mod drift;
 mod encode;
 mod error;
+mod errors;
 mod evaluate;
 mod grade;
 mod history;
@@ -55,6 +56,7 @@ mod recommend;
 mod score;
 mod similar;
 mod split;
+mod spread;
 mod table;
 mod train;
 mod trained;
@@ -79,7 +81,7 @@ pub use error::Error;
 pub use grade::{EvidenceStatus, Grade, Graded, Oddity, Reason, evidence_status, grade};
 pub use history::{PriceBasis, PriceHistory};
 pub use importance::Importance;
-pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks, find_leaks_in};
+pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks, find_leaks_in, named_after_the_deal};
 pub use learning_curve::{
     CurvePoint, LearningCurve, PowerLaw, RowsNeeded, Trainer, Trial, learning_curve,
 };

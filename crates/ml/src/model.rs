@@ -7,13 +7,16 @@ use crate::Error;
 use crate::blend::Blend;
 use crate::boosted::{Ensemble, Plan};
 use crate::calibrate::Calibration;
-use crate::caution::{Caution, LIGHTER, linear_errors};
+use crate::caution::Caution;
 use crate::doubt::Doubt;
 use crate::encode::{Bound, Encoder, SchemaColumn};
+use crate::errors::linear_errors;
+use crate::grade::wide;
 use crate::history::PriceHistory;
 use crate::linalg::{Sparse, Symmetric};
-use crate::logistic::{Exactness, Fit, factor, fit_path};
+use crate::logistic::{Exactness, Fit, fit_path, logit};
 use crate::predict::Prediction;
+use crate::spread::spreads;
 use crate::table::Table;
 
 /// Rows below which results are only indicative, and the same for the rarer outcome.
@@ -22,6 +25,9 @@ const INDICATIVE_BELOW: (usize, usize) = (80, 15);
 const SOLID_FROM: usize = 200;
 /// Training rows kept to check that a stored model still computes what it did.
 const GOLDEN_ROWS: usize = 5;
+
+/// Training rows by whose intervals it is judged which are wide.
+const JUDGED_ROWS: usize = 2000;
 
 /// How far the data carry a statement, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +93,7 @@ pub struct Model {
     pub(crate) encoder: Encoder,
     /// The intercept first.
     pub(crate) weights: Vec<f64>,
-    /// Squared errors of the weights (see `caution`); up to format 2 the inverse of the penalised Hessian.
+    /// Squared errors of the weights (see `errors`); up to format 2 the inverse of the penalised Hessian.
     pub(crate) covariance: Symmetric,
     /// Variance over the training rows of what each block adds to the log-odds.
     pub(crate) spreads: Vec<f64>,
@@ -123,30 +129,46 @@ impl Model {
         }
         let bound = Bound::new(&encoder, table)?;
         let rows = encoder.apply(&bound).rows;
-        let (fit, lighter) = linear(&encoder, &rows, won, recipe)?;
-        let covariance = match lighter {
-            Some(lighter) => linear_errors(&rows, &fit.weights, &lighter.weights, recipe.penalty)?,
-            None => factor(&rows, &fit.weights, recipe.penalty)?.inverse(),
+        let fit = linear(&encoder, &rows, won, recipe)?;
+        let spreads = spreads(&encoder, &bound, &rows, &fit.weights, won);
+        let mut unweighted = vec![0.0; encoder.width];
+        let wins = won.iter().filter(|&&y| y).count();
+        unweighted[0] = logit(wins as f64 / won.len() as f64);
+        let weights = if recipe.serves_base_rate {
+            &unweighted
+        } else {
+            &fit.weights
         };
+        let served = (weights.as_slice(), recipe.penalty);
+        let covariance = linear_errors(&encoder, (&rows, won), served, &spreads)?;
         let plan = recipe.plan.as_ref();
+        let mut caution = Caution::of(&encoder, plan, &recipe.doubt);
+        spreads.iter().for_each(|s| s.widen(&mut caution.left));
         let mut model = Self {
             weights: fit.weights.clone(),
             covariance,
             spreads: Vec::new(),
             rows: won.len(),
-            wins: won.iter().filter(|&&y| y).count(),
+            wins,
             penalty: recipe.penalty,
             boosted: plan.map(|plan| Ensemble::fit(&encoder, &bound, won, plan)),
             blend: recipe.blend.clone(),
             calibration: recipe.calibration.clone(),
             falling: recipe.falling,
             serves_base_rate: recipe.serves_base_rate,
-            caution: Some(Caution::of(&encoder, plan, &recipe.doubt)),
+            caution: Some(caution),
             history: PriceHistory::of(table, won),
             golden: Golden::default(),
             encoder,
         };
         model.spreads = model.block_spreads(&rows);
+        let step = table.rows().div_ceil(JUDGED_ROWS);
+        let judged = table.select(&(0..table.rows()).step_by(step).collect::<Vec<_>>());
+        let widths = model.intervals(&judged)?;
+        let widths = widths.into_iter().map(|[_, low, high]| high - low);
+        if let Some(caution) = &mut model.caution {
+            caution.wide = wide(widths.collect());
+        }
         let step = table.rows().div_ceil(GOLDEN_ROWS);
         let golden = table.select(&(0..table.rows()).step_by(step).collect::<Vec<_>>());
         model.golden = Golden {
@@ -261,31 +283,20 @@ impl Model {
     }
 }
 
-/// The fit at the penalty of `recipe`, and the one at a fifth of it where there is one.
-fn linear(
-    encoder: &Encoder,
-    rows: &Sparse,
-    won: &[bool],
-    recipe: &Recipe,
-) -> Result<(Fit, Option<Fit>), Error> {
+/// The fit at the penalty of `recipe`.
+fn linear(encoder: &Encoder, rows: &Sparse, won: &[bool], recipe: &Recipe) -> Result<Fit, Error> {
     let falling = if recipe.falling {
         encoder.rising_with_price()
     } else {
         Vec::new()
     };
-    let path = |penalties: &[f64]| {
-        fit_path(
-            rows,
-            won,
-            penalties,
-            &falling,
-            Exactness::Exact,
-            &mut || Ok(()),
-        )
-    };
-    // Rows that are nearly separated may have no fit with less penalty than the chosen one.
-    let fits =
-        path(&[recipe.penalty, recipe.penalty * LIGHTER]).or_else(|_| path(&[recipe.penalty]))?;
-    let mut fits = fits.into_iter();
-    Ok((fits.next().ok_or(Error::Collinear)?, fits.next()))
+    let mut fits = fit_path(
+        rows,
+        won,
+        &[recipe.penalty],
+        &falling,
+        Exactness::Exact,
+        &mut || Ok(()),
+    )?;
+    fits.pop().ok_or(Error::Collinear)
 }

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::boosted::{Binned, Ensemble};
 use crate::caution::Parts;
 use crate::encode::{Bound, Issue};
-use crate::grade::{EvidenceStatus, Graded, Oddity, evidence_status, grade};
+use crate::grade::{EvidenceStatus, Graded, Oddity, WIDE, evidence_status, grade};
 use crate::linalg::Sparse;
 use crate::logistic::{logit, sigmoid};
 use crate::model::{Evidence, Model};
@@ -54,6 +54,8 @@ pub struct Prediction {
     pub evidence: Evidence,
     /// What is odd about the row, in sentences.
     pub warnings: Vec<String>,
+    /// Width from which an interval of this model is wide.
+    pub wide: f64,
     /// Those of the oddities that make the answer less reliable by themselves.
     pub oddities: Vec<Oddity>,
 }
@@ -68,7 +70,8 @@ impl Prediction {
     /// Whether the answer can be relied on, and if not, why.
     #[must_use]
     pub fn status(&self) -> EvidenceStatus {
-        evidence_status(self.low, self.high, self.evidence, &self.oddities)
+        let ends = (self.low, self.high);
+        evidence_status(ends, self.wide, self.evidence, &self.oddities)
     }
 }
 
@@ -257,6 +260,7 @@ impl Model {
             base_log_odds,
             contributions: used.map(contribution).collect(),
             evidence: self.row_evidence(&issues),
+            wide: self.caution.as_ref().map_or(WIDE, |c| c.wide),
             warnings: issues
                 .iter()
                 .map(|(c, issue)| issue.text(&self.encoder.schema[*c].name))

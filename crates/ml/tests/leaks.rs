@@ -356,3 +356,31 @@ fn honest_real_columns_pass() {
             .all(|f| !known_before.contains(&f.column.as_str()))
     );
 }
+
+#[test]
+fn names_that_tell_of_the_course_of_a_deal() {
+    let named = |names: &[&str]| {
+        let column = |n: &&str| Column::new(*n, Role::Feature, Values::Number(vec![1.0]));
+        let table = Table {
+            columns: names.iter().map(column).collect(),
+        };
+        ml::named_after_the_deal(&table).len()
+    };
+    let course = [
+        "Elapsed Days In Sales Stage",
+        "Sales Stage Change Count",
+        "Total Days Identified Through Closing",
+        "Ratio Days Validated To Total Days",
+        "pipeline_duration",
+    ];
+    assert_eq!(named(&course), course.len());
+    let honest = [
+        "Client Size By Employee Count",
+        "Deal Size Category",
+        "working_days",
+        "days",
+        "lead weeks",
+        "stage",
+    ];
+    assert_eq!(named(&honest), 0);
+}

@@ -68,6 +68,17 @@ pub(super) struct Caution {
     pub columns: Vec<u32>,
     #[prost(double, repeated, tag = "3")]
     pub left: Vec<f64>,
+    /// From format 4 on: share of the squared distance of a base rate that is served, and width from which an interval is
+    /// wide.
+    #[prost(double, optional, tag = "4")]
+    pub unserved: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub wide: Option<f64>,
+    /// Encoded columns with left-over variance that grows with their square, ascending, and that variance.
+    #[prost(uint32, repeated, tag = "6")]
+    pub along_columns: Vec<u32>,
+    #[prost(double, repeated, tag = "7")]
+    pub along: Vec<f64>,
 }
 
 /// Weights of linear and boosted part and base rate, the calibration map, and whether the price may only lower.

@@ -21,8 +21,9 @@ use crate::model::Model;
 /// The format that this version writes; it reads this one and those before.
 ///
 /// Format 1 held the linear part alone; format 2 adds the blend, the calibration map and the boosted part;
-/// format 3 adds what widens the intervals.
-pub const FORMAT: u32 = 3;
+/// format 3 adds what widens the intervals; in format 4 errors around a base rate are told apart, and so is the width from
+/// which an interval is wide.
+pub const FORMAT: u32 = 4;
 
 /// Largest difference between a stored and a recomputed probability.
 const TOLERANCE: f64 = 1e-12;

@@ -30,5 +30,5 @@ pub(crate) use ensemble::{Ensemble, Plan};
 pub(crate) use fit::{Rounds, Trial};
 pub(crate) use member::{Grid, Member, Pair, Shape};
 pub use settings::{Family, Settings};
-pub(crate) use split::BinSet;
+pub(crate) use split::{BinKind, BinSet};
 pub(crate) use tree::{Node, Tree};

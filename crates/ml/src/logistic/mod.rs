@@ -8,7 +8,7 @@ mod path;
 mod start;
 mod unpenalised;
 
-pub(crate) use newton::{Exactness, Fit, factor};
+pub(crate) use newton::{Exactness, Fit, hessian};
 pub(crate) use path::fit_path;
 pub use unpenalised::fit_unpenalised;
 
