@@ -46,5 +46,6 @@ pub use service::{Kit, Service, Wiring};
 
 /// Of every process that stands on this crate. The system's own takes a quarter of the processors' time under load: many
 /// small things are made in one thread and dropped in another.
+#[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
