@@ -1,9 +1,7 @@
-//! Columns that give the outcome away, found before they can flatter a model.
-//!
-//! Deliberately one column at a time, and only where it orders quotes better than what is known when quoting ever did in
-//! the sets that this was tried on: what merely predicts well is what a model is for. Categories
-//! and bent numbers are judged on rows that their rates were not taken from, so that a unique number, which separates
-//! everything it has seen, is no finding.
+//! Columns that give the outcome away, found before they can flatter a model. Deliberately one column at a time, and only
+//! where it orders quotes better than what is known when quoting ever did in the sets that this was tried on: what merely
+//! predicts well is what a model is for. Categories and bent numbers are judged on rows that their rates were not taken from,
+//! so that a unique number, which separates everything it has seen, is no finding.
 
 use std::collections::BTreeMap;
 

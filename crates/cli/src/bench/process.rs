@@ -12,9 +12,6 @@ use platform::launch::Launch;
 use super::system::LOG;
 use crate::error::{Error, Result};
 
-/// The setting of the allocator that the images have, so that memory is measured as a deployment takes it.
-const TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "1000000");
-
 /// A running process.
 #[derive(Debug)]
 pub struct Process(Child);
@@ -40,7 +37,6 @@ impl Process {
                 "VALUTAI_CALLS_PER_SECOND",
                 config.calls.per_second.to_string(),
             )
-            .env(TRIM.0, TRIM.1)
             .env("VALUTAI_LOG", LOG)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -81,16 +77,5 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TRIM;
-
-    #[test]
-    fn memory_is_measured_as_in_the_images() {
-        let image = include_str!("../../../../deploy/Dockerfile");
-        assert!(image.contains(&format!("{}={}", TRIM.0, TRIM.1)));
     }
 }

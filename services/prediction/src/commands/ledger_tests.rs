@@ -95,3 +95,36 @@ fn a_key_serves_one_request_only() {
         Err(Error::KeyReused)
     ));
 }
+
+#[test]
+fn a_group_waits_for_calls_that_are_being_computed() {
+    let mut state = State::default();
+    state.announce(A);
+    state.announce(A);
+    assert!(state.add(A, entry(None)), "it is the first");
+    assert!(!state.came(A));
+    assert!(state.take().is_none(), "the other is still coming");
+    assert!(!state.add(A, entry(None)));
+    assert!(state.came(A), "it was the last");
+    assert_eq!(state.take().expect("a group").1.len(), 2);
+}
+
+#[test]
+fn a_group_waits_for_as_many_as_came_before_and_not_for_ever() {
+    let mut state = State::default();
+    for _ in 0..3 {
+        state.add(A, entry(None));
+    }
+    assert_eq!(state.take().expect("a group").1.len(), 3);
+    state.done(A);
+    state.add(A, entry(None));
+    assert!(state.take().is_none(), "two more may come again");
+    state.gathered(A);
+    assert_eq!(state.take().expect("a group").1.len(), 1);
+    state.done(A);
+    state.add(A, entry(None));
+    assert_eq!(
+        state.take().expect("who is alone waits for nobody").1.len(),
+        1
+    );
+}
