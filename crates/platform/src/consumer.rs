@@ -76,7 +76,7 @@ impl Delivery {
 }
 
 /// Why handling failed, and what becomes of the message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     fate: Fate,
     reason: String,

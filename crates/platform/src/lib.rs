@@ -44,7 +44,7 @@ pub use database::{Database, TenantTx};
 pub use error::{Code, Coded, Error, Result};
 pub use service::{Kit, Service, Wiring};
 
-/// Of every process that stands on this crate. The system's own takes a quarter of the processors' time under load: many
+/// Of every process that stands on this crate. The system's own took an eighth of the processors' time under load: many
 /// small things are made in one thread and dropped in another.
 #[cfg(not(test))]
 #[global_allocator]

@@ -118,8 +118,10 @@ impl Consumer {
             }
         };
         let outcome = finish(bus, &lot, work).await;
-        if outcome.is_err() && lot.parcels.len() > 1 {
-            // Which of them it was is seen when each is alone.
+        if outcome
+            .as_ref()
+            .is_err_and(|failure| lot.is_tried_apart(failure))
+        {
             for parcel in lot.parcels {
                 let alone = Lot {
                     event_type: lot.event_type.clone(),
@@ -131,10 +133,8 @@ impl Consumer {
             }
             return;
         }
-        let mut outcome = Some(outcome);
         for parcel in &lot.parcels {
-            let outcome = outcome.take().unwrap_or(Ok(()));
-            self.settle(bus, &parcel.message, &lot.event_type, outcome)
+            self.settle(bus, &parcel.message, &lot.event_type, outcome.clone())
                 .await;
         }
     }
@@ -173,6 +173,17 @@ impl Lot {
         matches!(self.handler, Handler::Together(_))
             && self.tenant == other.tenant
             && self.event_type == other.event_type
+    }
+
+    /// Whether each message is tried alone, which shows whose fault a failure was. What passes, such as a server that is
+    /// away, is the fault of none, and waiting for it once is enough; but before one is given up the others are spared.
+    fn is_tried_apart(&self, failure: &Failure) -> bool {
+        let mut attempts = self
+            .parcels
+            .iter()
+            .map(|parcel| attempt_of(&parcel.message));
+        self.parcels.len() > 1
+            && (failure.fate != Fate::Retry || attempts.any(|attempt| attempt >= LAST_DELIVERY))
     }
 
     /// The different traces of the events, as far as they follow each other.
