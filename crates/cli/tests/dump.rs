@@ -6,17 +6,25 @@ mod support;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use platform::config::{Provider, ProviderKind, Secret};
 use proto::{
     auth::{
-        BeginTotpRequest, CreateApiKeyRequest, CreateServiceAccountRequest, InviteMemberRequest,
-        Role,
+        BeginProviderSignInRequest, BeginTotpRequest, CompleteProviderSignInRequest,
+        ContinueProviderSignInRequest, CreateApiKeyRequest, CreateServiceAccountRequest,
+        InviteMemberRequest, Role,
     },
     ingestion::UploadHeader,
 };
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
-use support::{Person, mail, sign_up, train, world};
-use testkit::{TestResult, World, eventually};
-use valutai::client::{datasets, models, predict, reports};
+use support::{Person, mail, sign_up, train};
+use testkit::{
+    TestResult, World, eventually,
+    openid::{Browser, OpenIdProvider},
+};
+use valutai::{
+    client::{Connection, datasets, models, predict, reports},
+    server::stack::SERVICES,
+};
 
 /// A cell that only the uploaded file has: its column is marked as personal.
 const PERSONAL: &str = "maria.personal@customer.example";
@@ -24,6 +32,9 @@ const PERSONAL: &str = "maria.personal@customer.example";
 const LEFT_ASIDE: &str = "not-a-price-qzx";
 /// A word of the file's, which the database keeps in the clear so that it can be learned from.
 const IN_THE_CLEAR: &str = "Quibbleton";
+
+/// Where the browser of whoever signs in with a provider is sent back to.
+const REDIRECT: &str = "http://127.0.0.1:49152/callback";
 
 /// A history with a personal column and one row that cannot be read.
 fn file() -> String {
@@ -182,12 +193,94 @@ async fn use_the_product(world: &World) -> TestResult<Vec<(&'static str, String)
         secrets.push((what, token));
     }
     learn_and_predict(&owner).await?;
+    for email in ["dumped@example.com", "invited@example.com"] {
+        secrets.push(("address of a person", email.to_owned()));
+    }
     secrets.push(("personal cell", PERSONAL.to_owned()));
     secrets.push(("cell of a row left aside", LEFT_ASIDE.to_owned()));
     secrets.push((
         "line of the uploaded file",
         format!("{IN_THE_CLEAR},0.{PERSONAL}"),
     ));
+    Ok(secrets)
+}
+
+/// A world whose people may sign in with a real provider, where there is Node to run it.
+async fn world_with_provider() -> TestResult<(World, Option<OpenIdProvider>)> {
+    let openid = OpenIdProvider::start().await?;
+    let mut world = World::new(&SERVICES).await?;
+    let corp = openid.as_ref().map(|openid| Provider {
+        name: "corp".to_owned(),
+        title: "Corp".to_owned(),
+        kind: ProviderKind::OpenId,
+        url: openid.issuer.clone(),
+        client_id: openid.client_id.clone(),
+        client_secret: Some(Secret::new(&openid.client_secret)),
+        scopes: ["openid", "email", "offline_access"]
+            .map(str::to_owned)
+            .to_vec(),
+        parameters: Vec::new(),
+        redirect_uris: Vec::new(),
+        trust_email: false,
+    });
+    world.launch.accounts.providers = corp.into_iter().collect();
+    world.start().await?;
+    Ok((world, openid))
+}
+
+/// Somebody makes an account by a provider; what the provider gave out, by what it is.
+async fn sign_up_with(
+    world: &World,
+    openid: &OpenIdProvider,
+) -> TestResult<Vec<(&'static str, String)>> {
+    let timeout = std::time::Duration::from_secs(60);
+    let anonymous = Connection::connect(&world.endpoint()?, None, timeout).await?;
+    let mut auth = anonymous.auth();
+    let begin = BeginProviderSignInRequest {
+        provider: "corp".to_owned(),
+        redirect_uri: REDIRECT.to_owned(),
+    };
+    let begun = auth.begin_provider_sign_in(begin).await?.into_inner();
+    let url = &begun.authorization_url;
+    let mut back = Browser::new()?.go(url, "hopper", REDIRECT).await?;
+    let mut taken = |name: &str| back.remove(name).unwrap_or_default();
+    let complete = CompleteProviderSignInRequest {
+        flow_token: begun.flow_token.clone(),
+        state: taken("state"),
+        code: taken("code"),
+        iss: taken("iss"),
+    };
+    let code = complete.code.clone();
+    let pending = auth.complete_provider_sign_in(complete).await?.into_inner();
+    let go_on = ContinueProviderSignInRequest {
+        pending_token: pending.pending_token.clone(),
+        organization_name: "Hopper Ltd".to_owned(),
+        ..ContinueProviderSignInRequest::default()
+    };
+    auth.continue_provider_sign_in(go_on).await?;
+    let mut secrets = vec![
+        ("secret of a flow", begun.flow_token),
+        ("code of a provider", code),
+        ("secret of a pending sign-in", pending.pending_token),
+        (
+            "secret of the provider's client",
+            openid.client_secret.clone(),
+        ),
+        ("address of the provider's account", pending.email),
+    ];
+    let issued = openid.issued();
+    for (what, field) in [
+        ("access token of a provider", "access_token"),
+        ("refresh token of a provider", "refresh_token"),
+        ("identity token of a provider", "id_token"),
+    ] {
+        let tokens: Vec<&str> = issued
+            .iter()
+            .filter_map(|answer| answer[field].as_str())
+            .collect();
+        assert!(!tokens.is_empty(), "no {what} was given out: {issued:?}");
+        secrets.extend(tokens.into_iter().map(|token| (what, token.to_owned())));
+    }
     Ok(secrets)
 }
 
@@ -215,8 +308,11 @@ async fn learn_and_predict(owner: &Person) -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_secret_or_personal_lies_anywhere() -> TestResult {
-    let mut world = world().await?;
-    let secrets = use_the_product(&world).await?;
+    let (mut world, openid) = world_with_provider().await?;
+    let mut secrets = use_the_product(&world).await?;
+    if let Some(openid) = &openid {
+        secrets.extend(sign_up_with(&world, openid).await?);
+    }
     let mut admin = world.admin().await?;
     let mut tables = dump(&mut admin).await?;
     world.stop().await;
@@ -232,8 +328,8 @@ async fn nothing_secret_or_personal_lies_anywhere() -> TestResult {
         tables.len(),
         files.len()
     );
-    // The search finds what does lie there: an address of an account, a cell that is learned from.
-    assert!(!places("dumped@example.com", &tables).is_empty());
+    // The search finds what does lie there: the name of an organisation, a cell that is learned from.
+    assert!(!places("dumped Ltd", &tables).is_empty());
     assert!(!places(IN_THE_CLEAR, &tables).is_empty());
     let secret_bytes = BTreeMap::from([("bytes".to_owned(), b"..Hello!Hello!..".to_vec())]);
     assert_eq!(places("JBSWY3DPEFEGK3DMN4QQ", &secret_bytes), ["bytes"]);

@@ -116,12 +116,19 @@ pub fn new_wrapped_key(kek: &Key, tenant: Uuid) -> Vec<u8> {
 /// # Errors
 /// `Decryption` where it was wrapped by another key or for another tenant.
 pub fn unwrap_key(kek: &Keys, tenant: Uuid, wrapped: &[u8]) -> Result<Key> {
-    let context = wrap_context(tenant);
-    let bytes = zeroize::Zeroizing::new(open_by(kek, &context, wrapped, "a data key")?);
+    open_key(kek, &wrap_context(tenant), wrapped, "a data key")
+}
+
+/// Opens a sealed key.
+///
+/// # Errors
+/// `Decryption` naming `what` where [`open_by`] fails or it is no key.
+pub fn open_key(keys: &Keys, context: &str, sealed: &[u8], what: &'static str) -> Result<Key> {
+    let bytes = zeroize::Zeroizing::new(open_by(keys, context, sealed, what)?);
     let bytes: [u8; 32] = bytes
         .as_slice()
         .try_into()
-        .map_err(|_| Error::Decryption("a data key"))?;
+        .map_err(|_| Error::Decryption(what))?;
     Ok(Key::new(bytes))
 }
 

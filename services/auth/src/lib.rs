@@ -31,7 +31,10 @@ pub const SERVICE: Service = Service {
 
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let bells = Arc::new(commands::Bells::default());
-    let commands = commands::Commands::new(&kit, Arc::clone(&bells)).map_err(refused)?;
+    let commands = commands::Commands::new(&kit, Arc::clone(&bells))
+        .await
+        .map_err(refused)?;
+    commands.seal_addresses().await.map_err(refused)?;
     jobs::ensure_partitions(&kit).await.map_err(refused)?;
     let ending = jobs::end_organizations(commands.clone(), Arc::clone(&bells), kit.clone());
     let mut wiring = Wiring::new()

@@ -88,7 +88,12 @@ impl System {
             ack_wait: ACK_WAIT,
             uploads: UploadLimits::default(),
             clamd: None,
-            accounts: Accounts::default(),
+            accounts: Accounts {
+                // One network asks more often here than any does elsewhere; attempts are counted all the same.
+                account_attempts: u32::MAX,
+                network_attempts: u32::MAX,
+                ..Accounts::default()
+            },
             token_memory: TOKEN_MEMORY,
             trusted_proxies: Networks::default(),
             // One organisation is to show what the whole system can do.

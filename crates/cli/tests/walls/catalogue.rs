@@ -14,10 +14,11 @@ const CONDITION: &str =
     "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)";
 
 /// Policies beside that one, each for reading or ending what is somebody's own before a tenant is known.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "auth.api_key own_key_end",
     "auth.api_key own_key_read",
     "auth.api_key own_token",
+    "auth.invitation in_the_clear",
     "auth.invitation own_token",
     "auth.member own_membership",
     "auth.organization ending",
@@ -30,12 +31,13 @@ const OTHERS: [&str; 12] = [
 ];
 
 /// Tables that are no tenant's: people, what is sent to them, and what the relay and the migrations keep.
-const OF_NOBODY: [&str; 10] = [
+const OF_NOBODY: [&str; 11] = [
     "_sqlx_migrations",
     "account",
     "attempt",
     "erased_organization",
     "inbox",
+    "index_key",
     "mail",
     "outbox",
     "recovery_code",

@@ -8,7 +8,7 @@ use proto::{
 };
 use uuid::Uuid;
 
-use super::{Commands, NewSession, Result, acting_as, identity, tell_ended};
+use super::{Commands, NewSession, Result, acting_as, tell_ended};
 use crate::{
     Error,
     domain::{self, Email, letter::Letter, password},
@@ -86,7 +86,17 @@ impl Commands {
     ) -> Result<Uuid> {
         let (user, now) = (Uuid::now_v7(), self.clock.now());
         let connection = tx.connection();
-        if !store::insert_user(connection, user, email, verified_at, password_hash, now).await? {
+        if !store::insert_user(
+            connection,
+            &self.addresses,
+            user,
+            email,
+            verified_at,
+            password_hash,
+            now,
+        )
+        .await?
+        {
             return Err(Error::EmailTaken);
         }
         self.create_organization_for(tx, user, organization).await?;
@@ -136,7 +146,7 @@ impl Commands {
         };
         let (mut tx, role) = self.begin_as_member(user.id).await?;
         let session = self.open_session(&mut tx, context, user.id, role).await?;
-        let names = identity(&mut tx, user.id).await?;
+        let names = self.identity(&mut tx, user.id).await?;
         let context = acting_as(context, session.caller());
         tx.audit(&context, "auth.sign_in", session.id).await?;
         tx.commit().await?;
@@ -161,7 +171,8 @@ impl Commands {
         tokio::spawn(async move {
             let noted = async {
                 let mut tx = commands.database.begin_any().await?;
-                let user = store::find_user_by_email(&mut tx, email.as_str()).await?;
+                let user =
+                    store::find_user_by_email(&mut tx, &commands.addresses, email.as_str()).await?;
                 tx.commit().await.map_err(platform::Error::from)?;
                 let Some(user) = user else { return Ok(()) };
                 let (mut tx, Some(_)) = commands.begin_for(user.id).await? else {
@@ -187,7 +198,7 @@ impl Commands {
     ) -> Result<store::User> {
         let attempt = self.attempt(context, email).await?;
         let mut tx = self.database.begin_any().await?;
-        let user = store::find_user_by_email(&mut tx, email).await?;
+        let user = store::find_user_by_email(&mut tx, &self.addresses, email).await?;
         tx.commit().await.map_err(platform::Error::from)?;
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         let matches = self.hasher.matches(password.clone(), hash).await?;
@@ -231,7 +242,7 @@ impl Commands {
 
     pub async fn who_am_i(&self, caller: &Caller) -> Result<store::Names> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        let names = identity(&mut tx, caller.user_id).await?;
+        let names = self.identity(&mut tx, caller.user_id).await?;
         tx.commit().await?;
         Ok(names)
     }

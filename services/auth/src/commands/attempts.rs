@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use platform::crypto;
 use proto::rpc::Context;
 use sqlx::PgConnection;
 
@@ -115,11 +114,7 @@ impl Commands {
 
     /// Keyed, so that the table tells nobody which addresses were tried.
     fn key(&self, kind: &str, what: &[u8]) -> Vec<u8> {
-        crypto::mac(
-            &self.kek.current(),
-            "attempts",
-            &[kind.as_bytes(), b"|", what],
-        )
-        .to_vec()
+        self.addresses
+            .keyed("attempts", &[kind.as_bytes(), b"|", what])
     }
 }

@@ -7,7 +7,7 @@ use proto::{
 };
 use uuid::Uuid;
 
-use super::{Commands, NewSession, Result, acting_as, identity, span, team::join, tell_ended};
+use super::{Commands, NewSession, Result, acting_as, span, team::join, tell_ended};
 use crate::{
     Error,
     domain::{self, Email, letter::Letter, password},
@@ -21,12 +21,12 @@ impl Commands {
         caller: &Caller,
         email: &str,
         role: Role,
-    ) -> Result<store::InvitationRow> {
+    ) -> Result<store::Invitation> {
         self.require_mail()?;
         let (email, role) = (Email::parse(email)?, domain::role_text(role)?);
         let now = self.clock.now();
         let token = domain::new_token(domain::MAIL_PREFIX);
-        let invitation = store::InvitationRow {
+        let invitation = store::Invitation {
             tenant_id: caller.tenant_id,
             id: Uuid::now_v7(),
             email: email.as_str().to_owned(),
@@ -37,12 +37,15 @@ impl Commands {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let organization = store::claim_organization(&mut tx).await?;
         let organization = organization.ok_or(Error::NoOrganization)?;
-        let members = store::list_members(&mut tx).await?;
-        if members.iter().any(|member| member.email == email.as_str()) {
+        let key = self.data_key_of(&mut tx).await?;
+        let address = self
+            .addresses
+            .seal_invited(&key, invitation.id, email.as_str());
+        if store::has_member(&mut tx, &address.index).await? {
             return Err(Error::MemberAlready);
         }
         let hash = domain::token_hash(&token);
-        store::insert_invitation(&mut tx, &invitation, &hash, caller.user_id).await?;
+        store::insert_invitation(&mut tx, &invitation, &address, &hash, caller.user_id).await?;
         let letter = Letter::Invitation {
             email: invitation.email.clone(),
             organization: organization.name,
@@ -57,11 +60,12 @@ impl Commands {
         Ok(invitation)
     }
 
-    pub async fn list_invitations(&self, caller: &Caller) -> Result<Vec<store::InvitationRow>> {
+    pub async fn list_invitations(&self, caller: &Caller) -> Result<Vec<store::Invitation>> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        let invitations = store::list_invitations(&mut tx, self.clock.now()).await?;
+        let key = self.data_key_of(&mut tx).await?;
+        let rows = store::list_invitations(&mut tx, self.clock.now()).await?;
         tx.commit().await?;
-        Ok(invitations)
+        rows.into_iter().map(|row| row.open(&key)).collect()
     }
 
     pub async fn revoke_invitation(
@@ -92,6 +96,10 @@ impl Commands {
         let invitation = store::find_invitation(&mut tx, &hash, self.clock.now()).await?;
         tx.commit().await.map_err(platform::Error::from)?;
         let invitation = invitation.ok_or(Error::MailToken)?;
+        let mut tx = self.database.begin(invitation.tenant_id).await?;
+        let key = self.data_key_of(&mut tx).await?;
+        tx.commit().await?;
+        let invitation = invitation.open(&key)?;
         let joining = match &context.caller {
             Some(caller) => self.invited_caller(caller, &invitation).await?,
             None => {
@@ -110,7 +118,17 @@ impl Commands {
             Joining::New(hash) => {
                 let (id, email) = (Uuid::now_v7(), &invitation.email);
                 let connection = tx.connection();
-                if !store::insert_user(connection, id, email, Some(now), Some(&hash), now).await? {
+                if !store::insert_user(
+                    connection,
+                    &self.addresses,
+                    id,
+                    email,
+                    Some(now),
+                    Some(&hash),
+                    now,
+                )
+                .await?
+                {
                     return Err(Error::EmailTaken);
                 }
                 id
@@ -124,7 +142,7 @@ impl Commands {
         }
         let role = domain::role_of(&invitation.role);
         let session = self.open_session(&mut tx, context, user, role).await?;
-        let names = identity(&mut tx, user).await?;
+        let names = self.identity(&mut tx, user).await?;
         let context = acting_as(context, session.caller());
         tx.audit(&context, "auth.accept_invitation", invitation.id)
             .await?;
@@ -135,7 +153,7 @@ impl Commands {
     async fn invited_caller(
         &self,
         caller: &Caller,
-        invitation: &store::InvitationRow,
+        invitation: &store::Invitation,
     ) -> Result<Joining> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let user = self.person(&mut tx, caller).await?;
@@ -149,12 +167,12 @@ impl Commands {
     async fn invited_stranger(
         &self,
         context: &Context,
-        invitation: &store::InvitationRow,
+        invitation: &store::Invitation,
         password: String,
         code: &str,
     ) -> Result<Joining> {
         let mut tx = self.database.begin_any().await?;
-        let known = store::find_user_by_email(&mut tx, &invitation.email).await?;
+        let known = store::find_user_by_email(&mut tx, &self.addresses, &invitation.email).await?;
         tx.commit().await.map_err(platform::Error::from)?;
         if known.is_none() {
             password::check(&password, &invitation.email)?;
@@ -174,7 +192,7 @@ enum Joining {
     New(String),
 }
 
-fn require_invited(user: &store::User, invitation: &store::InvitationRow) -> Result<()> {
+fn require_invited(user: &store::User, invitation: &store::Invitation) -> Result<()> {
     let is_invited = user.email_verified_at.is_some() && user.email == invitation.email;
     is_invited.then_some(()).ok_or(Error::InvitedOther)
 }

@@ -2,6 +2,7 @@
 //! are opened, proofs of who somebody is, letters that are posted. Deliberately no wire types.
 
 mod accounts;
+mod addresses;
 mod attempts;
 mod audit;
 mod factor;
@@ -41,7 +42,7 @@ pub use self::{
 };
 use crate::{
     Error,
-    domain::{self, letter::Letter},
+    domain::{self, addresses::Addresses, letter::Letter},
     store,
 };
 
@@ -53,6 +54,7 @@ pub struct Commands {
     database: Database,
     clock: Clock,
     kek: Keys,
+    addresses: Addresses,
     audit_keys: Keys,
     settings: Arc<Accounts>,
     hasher: Hasher,
@@ -90,7 +92,7 @@ impl NewSession {
 }
 
 impl Commands {
-    pub fn new(kit: &Kit, bells: Arc<Bells>) -> Result<Self> {
+    pub async fn new(kit: &Kit, bells: Arc<Bells>) -> Result<Self> {
         let settings = Arc::new(kit.config.accounts.clone());
         let audit_keys = kit.config.audit_key.clone().ok_or_else(|| {
             platform::Error::Setting(
@@ -101,6 +103,7 @@ impl Commands {
             database: kit.database(),
             clock: kit.clock.clone(),
             kek: kit.config.kek.clone(),
+            addresses: addresses::load(kit).await?,
             audit_keys,
             hasher: Hasher::new(settings.argon2)?,
             providers: providers::all(&settings.providers, &kit.clock)?,
@@ -162,7 +165,7 @@ impl Commands {
         if !store::has_session(tx, caller.session_id, caller.user_id).await? {
             return Err(Error::SessionNeeded);
         }
-        let user = store::find_user(tx.connection(), caller.user_id).await?;
+        let user = store::find_user(tx.connection(), &self.addresses, caller.user_id).await?;
         user.ok_or(Error::Session)
     }
 
@@ -188,6 +191,16 @@ impl Commands {
         attempt.was_right(&mut tx).await?;
         tx.commit().await.map_err(platform::Error::from)?;
         Ok(user)
+    }
+
+    async fn identity(&self, tx: &mut TenantTx, user_id: Uuid) -> Result<store::Names> {
+        let names = store::find_names(tx, &self.addresses, user_id).await?;
+        names.ok_or(Error::Session)
+    }
+
+    /// How addresses are kept.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     fn require_mail(&self) -> Result<()> {
@@ -248,10 +261,6 @@ async fn tell_ended(tx: &mut TenantTx, ended: Vec<store::Ended>) -> Result<()> {
         return Ok(());
     }
     Ok(tx.publish_all(&events).await?)
-}
-
-async fn identity(tx: &mut TenantTx, user_id: Uuid) -> Result<store::Names> {
-    store::find_names(tx, user_id).await?.ok_or(Error::Session)
 }
 
 /// The context of somebody who has just proven who they are.

@@ -9,7 +9,7 @@ use proto::{
 use uuid::Uuid;
 
 use super::{
-    Commands, NewSession, Result, acting_as, identity, span, tell_ended,
+    Commands, NewSession, Result, acting_as, span, tell_ended,
     verify::{DELETION, Wish},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl Commands {
         let session = self
             .open_session(&mut tx, context, caller.user_id, role)
             .await?;
-        let names = identity(&mut tx, caller.user_id).await?;
+        let names = self.identity(&mut tx, caller.user_id).await?;
         let context = acting_as(context, session.caller());
         tx.audit(&context, "auth.switch_organization", tenant)
             .await?;
@@ -130,7 +130,7 @@ impl Commands {
         let organization = organization.ok_or(Error::NoOrganization)?.name;
         let at = self.clock.now() + span(self.settings.deletion_grace);
         store::update_organization_end(&mut tx, Some(at)).await?;
-        for member in store::list_members(&mut tx).await? {
+        for member in store::list_members(&mut tx, &self.addresses).await? {
             if member.role == "owner" {
                 let letter = Letter::DeletionSet {
                     email: member.email,

@@ -55,7 +55,7 @@ impl Commands {
     /// Gives an account whose address was never confirmed to whom the address belongs.
     pub(super) async fn take_over(&self, tx: &mut TenantTx, user: &store::User) -> Result<()> {
         let now = self.clock.now();
-        store::update_email(tx.connection(), user.id, &user.email, now).await?;
+        store::update_email(tx.connection(), &self.addresses, user.id, &user.email, now).await?;
         store::update_totp(tx.connection(), user.id, None, None).await?;
         store::replace_recovery_codes(tx.connection(), user.id, &[]).await?;
         store::delete_links(tx.connection(), user.id).await?;

@@ -20,7 +20,7 @@ use crate::{
 impl Commands {
     pub async fn list_members(&self, caller: &Caller) -> Result<Vec<store::MemberRow>> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        let members = store::list_members(&mut tx).await?;
+        let members = store::list_members(&mut tx, &self.addresses).await?;
         tx.commit().await?;
         Ok(members)
     }
@@ -43,7 +43,17 @@ impl Commands {
         let (user_id, now) = (Uuid::now_v7(), self.clock.now());
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let connection = tx.connection();
-        if !store::insert_user(connection, user_id, email.as_str(), None, Some(&hash), now).await? {
+        if !store::insert_user(
+            connection,
+            &self.addresses,
+            user_id,
+            email.as_str(),
+            None,
+            Some(&hash),
+            now,
+        )
+        .await?
+        {
             return Err(Error::EmailTaken);
         }
         self.post_verification(&mut tx, user_id, email.as_str())

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Commands, NewSession, Result, acting_as, attempts::Attempt, identity, open_json, seal_json,
-};
+use super::{Commands, NewSession, Result, acting_as, attempts::Attempt, open_json, seal_json};
 use crate::{
     Error,
     domain::{self, Email, letter::Letter, password},
@@ -223,13 +221,14 @@ impl Commands {
         let (mut tx, tenant) = self.begin_for(user).await?;
         let connection = tx.connection();
         self.take_token(connection, purpose, token).await?;
-        let before = store::claim_user(connection, user).await?;
+        let before = store::claim_user(connection, &self.addresses, user).await?;
         let before = before.ok_or(Error::MailToken)?;
         // An address that was changed since is not confirmed by an older letter.
         if purpose == VERIFY && before.email != email {
             return Err(Error::MailToken);
         }
-        if !store::update_email(connection, user, &email, self.clock.now()).await? {
+        if !store::update_email(connection, &self.addresses, user, &email, self.clock.now()).await?
+        {
             return Err(Error::EmailTaken);
         }
         if before.email != email {
@@ -274,7 +273,7 @@ impl Commands {
         let session = self
             .open_session(&mut tx, context, user, Role::Owner)
             .await?;
-        let names = identity(&mut tx, user).await?;
+        let names = self.identity(&mut tx, user).await?;
         let context = acting_as(context, session.caller());
         let tenant = tx.tenant();
         tx.audit(&context, "auth.sign_up", tenant).await?;
@@ -300,14 +299,14 @@ impl Commands {
         let (purpose, user, _) = self.look_at_token(token).await?;
         let user = user.filter(|_| purpose == RESET).ok_or(Error::MailToken)?;
         let mut tx = self.database.begin_any().await?;
-        let user = store::find_user(&mut tx, user).await?;
+        let user = store::find_user(&mut tx, &self.addresses, user).await?;
         tx.commit().await.map_err(platform::Error::from)?;
         let user = user.ok_or(Error::MailToken)?;
         password::check(&password, &user.email)?;
         let hash = self.hasher.hash(password).await?;
         let (mut tx, tenant) = self.begin_for(user.id).await?;
         self.take_token(tx.connection(), RESET, token).await?;
-        let user = store::claim_user(tx.connection(), user.id).await?;
+        let user = store::claim_user(tx.connection(), &self.addresses, user.id).await?;
         let user = user.ok_or(Error::MailToken)?;
         self.forgive(tx.connection(), &user.email).await?;
         self.set_password(&mut tx, &user, &hash, None).await?;

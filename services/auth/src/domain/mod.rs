@@ -1,7 +1,8 @@
 //! The rules of accounts: addresses, tokens, roles, networks; [`trail`] and [`lines`] for the audit trail,
 //! [`password`], [`totp`] and [`provider`] for what people prove themselves with, [`letter`] for what they are
-//! written. Deliberately no I/O.
+//! written, `addresses` for how addresses are kept. Deliberately no I/O.
 
+pub(crate) mod addresses;
 pub(crate) mod letter;
 pub mod lines;
 pub mod password;

@@ -95,7 +95,8 @@ impl Post {
         mail: &store::DueMail,
         wanted: Letter,
     ) -> Result<()> {
-        let user = store::find_user_by_email(connection, wanted.to()).await?;
+        let user =
+            store::find_user_by_email(connection, self.commands.addresses(), wanted.to()).await?;
         let letter = match (wanted, user) {
             (Letter::SignUpWanted { email, .. }, Some(_)) => Letter::HasAccount { email },
             (

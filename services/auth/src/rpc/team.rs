@@ -142,7 +142,7 @@ fn member_message(member: store::MemberRow) -> pb::Member {
     }
 }
 
-fn invitation_message(invitation: store::InvitationRow) -> pb::Invitation {
+fn invitation_message(invitation: store::Invitation) -> pb::Invitation {
     pb::Invitation {
         id: invitation.id.to_string(),
         email: invitation.email,

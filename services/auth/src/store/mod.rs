@@ -1,6 +1,7 @@
-//! The SQL of auth: `users`, `sessions` with API keys, `team`, `links` to identity providers, `mail` with its tokens, `trail` for the audit
+//! The SQL of auth: `users`, `addresses` with the key they are found by, `sessions` with API keys, `team`, `links` to identity providers, `mail` with its tokens, `trail` for the audit
 //! trail, `sealed` for the rotation of keys, and here the tenant's key. Deliberately no decisions.
 
+mod addresses;
 mod links;
 mod mail;
 mod sealed;
@@ -12,7 +13,9 @@ mod users;
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
-pub use self::{links::*, mail::*, sealed::*, sessions::*, team::*, trail::*, users::*};
+pub use self::{
+    addresses::*, links::*, mail::*, sealed::*, sessions::*, team::*, trail::*, users::*,
+};
 use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;

@@ -28,7 +28,17 @@ impl Kind {
 }
 
 /// All that is sealed by the key-encryption key, but the data keys of tenants.
-pub const KINDS: [Kind; 4] = [
+pub const KINDS: [Kind; 6] = [
+    Kind {
+        name: "addresses of people",
+        table: "user",
+        column: "email_sealed",
+    },
+    Kind {
+        name: "the key of the blind index",
+        table: "index_key",
+        column: "sealed",
+    },
     Kind {
         name: "secrets of second factors",
         table: "user",

@@ -1,11 +1,12 @@
 //! Organisations, members and invitations.
 
 use chrono::{DateTime, Utc};
-use platform::{TenantTx, database::set_local};
+use platform::{TenantTx, config::Key, database::set_local};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Result;
+use crate::domain::addresses::{Addresses, SealedAddress};
 
 /// Where a user belongs.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -16,7 +17,7 @@ pub struct Membership {
 }
 
 /// A member in a list.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct MemberRow {
     pub user_id: Uuid,
     pub email: String,
@@ -25,14 +26,39 @@ pub struct MemberRow {
 }
 
 /// An invitation.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct InvitationRow {
+#[derive(Debug, Clone)]
+pub struct Invitation {
     pub tenant_id: Uuid,
     pub id: Uuid,
     pub email: String,
     pub role: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+}
+
+/// An invitation as it is stored.
+#[derive(Debug, sqlx::FromRow)]
+pub struct InvitationRow {
+    pub tenant_id: Uuid,
+    id: Uuid,
+    email_sealed: Vec<u8>,
+    role: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl InvitationRow {
+    /// Opens the address by the organisation's data key.
+    pub fn open(self, data_key: &Key) -> Result<Invitation> {
+        Ok(Invitation {
+            email: Addresses::open_invited(data_key, self.id, &self.email_sealed)?,
+            tenant_id: self.tenant_id,
+            id: self.id,
+            role: self.role,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        })
+    }
 }
 
 /// An organisation and what is to become of it.
@@ -142,14 +168,36 @@ pub async fn insert_member(
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn list_members(tx: &mut TenantTx) -> Result<Vec<MemberRow>> {
+pub async fn list_members(tx: &mut TenantTx, addresses: &Addresses) -> Result<Vec<MemberRow>> {
     let tenant = tx.tenant();
-    Ok(sqlx::query_as(
-        r#"SELECT m.user_id, u.email, m.role, m.created_at FROM member m
+    let rows: Vec<(Uuid, Vec<u8>, String, DateTime<Utc>)> = sqlx::query_as(
+        r#"SELECT m.user_id, u.email_sealed, m.role, m.created_at FROM member m
            JOIN "user" u ON u.id = m.user_id WHERE m.tenant_id = $1 ORDER BY m.created_at, m.user_id"#,
     )
     .bind(tenant)
     .fetch_all(tx.connection())
+    .await?;
+    let open = |(user_id, sealed, role, created_at): (_, Vec<u8>, _, _)| {
+        Ok(MemberRow {
+            user_id,
+            email: addresses.open(user_id, &sealed)?,
+            role,
+            created_at,
+        })
+    };
+    rows.into_iter().map(open).collect()
+}
+
+/// Whether somebody with this address is a member.
+pub async fn has_member(tx: &mut TenantTx, email_index: &[u8]) -> Result<bool> {
+    let tenant = tx.tenant();
+    Ok(sqlx::query_scalar(
+        r#"SELECT EXISTS (SELECT 1 FROM member m JOIN "user" u ON u.id = m.user_id
+           WHERE m.tenant_id = $1 AND u.email_index = $2)"#,
+    )
+    .bind(tenant)
+    .bind(email_index)
+    .fetch_one(tx.connection())
     .await?)
 }
 
@@ -217,24 +265,26 @@ pub async fn list_memberships(
 /// Writes an invitation in place of an earlier one for the same address.
 pub async fn insert_invitation(
     tx: &mut TenantTx,
-    invitation: &InvitationRow,
+    invitation: &Invitation,
+    address: &SealedAddress,
     token_hash: &[u8],
     invited_by: Uuid,
 ) -> Result<()> {
     let tenant = tx.tenant();
-    sqlx::query("DELETE FROM invitation WHERE tenant_id = $1 AND email = $2")
+    sqlx::query("DELETE FROM invitation WHERE tenant_id = $1 AND email_index = $2")
         .bind(tenant)
-        .bind(&invitation.email)
+        .bind(&address.index)
         .execute(tx.connection())
         .await?;
     sqlx::query(
-        "INSERT INTO invitation (tenant_id, id, email, role, token_hash, invited_by, created_at,
-            expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO invitation (tenant_id, id, email_sealed, email_index, role, token_hash, invited_by,
+            created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(tenant)
     .bind(invitation.id)
-    .bind(&invitation.email)
+    .bind(&address.sealed)
+    .bind(&address.index)
     .bind(&invitation.role)
     .bind(token_hash)
     .bind(invited_by)
@@ -248,7 +298,7 @@ pub async fn insert_invitation(
 pub async fn list_invitations(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Vec<InvitationRow>> {
     let tenant = tx.tenant();
     Ok(sqlx::query_as(
-        "SELECT tenant_id, id, email, role, created_at, expires_at FROM invitation
+        "SELECT tenant_id, id, email_sealed, role, created_at, expires_at FROM invitation
          WHERE tenant_id = $1 AND expires_at > $2 ORDER BY id DESC LIMIT 200",
     )
     .bind(tenant)
@@ -269,7 +319,7 @@ pub async fn find_invitation(
         .collect();
     set_local(connection, "app.token_hash", &hex).await?;
     Ok(sqlx::query_as(
-        "SELECT tenant_id, id, email, role, created_at, expires_at FROM invitation
+        "SELECT tenant_id, id, email_sealed, role, created_at, expires_at FROM invitation
          WHERE token_hash = $1 AND expires_at > $2",
     )
     .bind(token_hash)

@@ -6,9 +6,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Result;
+use crate::domain::addresses::Addresses;
 
 /// An account with what is needed to sign in.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct User {
     pub id: Uuid,
     pub email: String,
@@ -19,25 +20,53 @@ pub struct User {
     pub totp_last_step: i64,
 }
 
-const USER: &str = r#"SELECT u.id, u.email, u.email_verified_at, a.password_hash, u.totp_sealed,
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: Uuid,
+    email_sealed: Vec<u8>,
+    email_verified_at: Option<DateTime<Utc>>,
+    password_hash: Option<String>,
+    totp_sealed: Option<Vec<u8>>,
+    totp_enabled_at: Option<DateTime<Utc>>,
+    totp_last_step: i64,
+}
+
+impl UserRow {
+    fn open(self, addresses: &Addresses) -> Result<User> {
+        Ok(User {
+            email: addresses.open(self.id, &self.email_sealed)?,
+            id: self.id,
+            email_verified_at: self.email_verified_at,
+            password_hash: self.password_hash,
+            totp_sealed: self.totp_sealed,
+            totp_enabled_at: self.totp_enabled_at,
+            totp_last_step: self.totp_last_step,
+        })
+    }
+}
+
+const USER: &str = r#"SELECT u.id, u.email_sealed, u.email_verified_at, a.password_hash, u.totp_sealed,
         u.totp_enabled_at, u.totp_last_step
     FROM "user" u LEFT JOIN account a ON a.user_id = u.id AND a.provider = 'credential'"#;
 
 /// Writes a user, with a password where there is one; false where the address is taken.
 pub async fn insert_user(
     connection: &mut PgConnection,
+    addresses: &Addresses,
     id: Uuid,
     email: &str,
     verified_at: Option<DateTime<Utc>>,
     password_hash: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
+    let address = addresses.seal(id, email);
     let done = sqlx::query(
-        r#"INSERT INTO "user" (id, email, email_verified_at, created_at) VALUES ($1, $2, $3, $4)
-           ON CONFLICT DO NOTHING"#,
+        r#"INSERT INTO "user" (id, email_sealed, email_index, email_verified_at, created_at)
+           VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"#,
     )
     .bind(id)
-    .bind(email)
+    .bind(address.sealed)
+    .bind(address.index)
     .bind(verified_at)
     .bind(now)
     .execute(&mut *connection)
@@ -53,30 +82,42 @@ pub async fn insert_user(
 
 pub async fn find_user_by_email(
     connection: &mut PgConnection,
+    addresses: &Addresses,
     email: &str,
 ) -> Result<Option<User>> {
-    let query = sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1"));
-    Ok(sqlx::query_as(query)
-        .bind(email)
+    let query = sqlx::AssertSqlSafe(format!("{USER} WHERE u.email_index = $1"));
+    let row: Option<UserRow> = sqlx::query_as(query)
+        .bind(addresses.index(email))
         .fetch_optional(connection)
-        .await?)
+        .await?;
+    row.map(|row| row.open(addresses)).transpose()
 }
 
 /// A user, held until the end of the transaction where it is to be changed.
-pub async fn claim_user(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>> {
+pub async fn claim_user(
+    connection: &mut PgConnection,
+    addresses: &Addresses,
+    id: Uuid,
+) -> Result<Option<User>> {
     let query = sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1 FOR UPDATE OF u"));
-    Ok(sqlx::query_as(query)
+    let row: Option<UserRow> = sqlx::query_as(query)
         .bind(id)
         .fetch_optional(connection)
-        .await?)
+        .await?;
+    row.map(|row| row.open(addresses)).transpose()
 }
 
-pub async fn find_user(connection: &mut PgConnection, id: Uuid) -> Result<Option<User>> {
+pub async fn find_user(
+    connection: &mut PgConnection,
+    addresses: &Addresses,
+    id: Uuid,
+) -> Result<Option<User>> {
     let query = sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1"));
-    Ok(sqlx::query_as(query)
+    let row: Option<UserRow> = sqlx::query_as(query)
         .bind(id)
         .fetch_optional(connection)
-        .await?)
+        .await?;
+    row.map(|row| row.open(addresses)).transpose()
 }
 
 /// Sets the password of a user, who may have had none.
@@ -104,16 +145,19 @@ pub async fn update_password(
 /// Sets and confirms an address; false where another account has it.
 pub async fn update_email(
     connection: &mut PgConnection,
+    addresses: &Addresses,
     user: Uuid,
     email: &str,
     now: DateTime<Utc>,
 ) -> Result<bool> {
+    let address = addresses.seal(user, email);
     let done = sqlx::query(
-        r#"UPDATE "user" SET email = $2, email_verified_at = $3 WHERE id = $1
-           AND NOT EXISTS (SELECT 1 FROM "user" o WHERE o.email = $2 AND o.id <> $1)"#,
+        r#"UPDATE "user" SET email_sealed = $2, email_index = $3, email_verified_at = $4 WHERE id = $1
+           AND NOT EXISTS (SELECT 1 FROM "user" o WHERE o.email_index = $3 AND o.id <> $1)"#,
     )
     .bind(user)
-    .bind(email)
+    .bind(address.sealed)
+    .bind(address.index)
     .bind(now)
     .execute(connection)
     .await?;
@@ -181,8 +225,9 @@ pub async fn replace_recovery_codes(
 }
 
 /// E-mail address, whether it is confirmed, and the rest for telling callers who they are.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct Names {
+    /// Empty where it is a service account.
     pub email: String,
     pub email_verified: bool,
     pub totp_enabled: bool,
@@ -191,11 +236,25 @@ pub struct Names {
     pub delete_at: Option<DateTime<Utc>>,
 }
 
+#[derive(sqlx::FromRow)]
+struct NamesRow {
+    email_sealed: Option<Vec<u8>>,
+    email_verified: bool,
+    totp_enabled: bool,
+    service_account: String,
+    organization_name: String,
+    delete_at: Option<DateTime<Utc>>,
+}
+
 /// Who a user or a service account of this organisation is.
-pub async fn find_names(tx: &mut TenantTx, id: Uuid) -> Result<Option<Names>> {
+pub async fn find_names(
+    tx: &mut TenantTx,
+    addresses: &Addresses,
+    id: Uuid,
+) -> Result<Option<Names>> {
     let tenant = tx.tenant();
-    Ok(sqlx::query_as(
-        r#"SELECT coalesce(u.email, '') AS email, u.email_verified_at IS NOT NULL AS email_verified,
+    let row: Option<NamesRow> = sqlx::query_as(
+        r#"SELECT u.email_sealed, u.email_verified_at IS NOT NULL AS email_verified,
                 u.totp_enabled_at IS NOT NULL AS totp_enabled, coalesce(k.name, '') AS service_account,
                 o.name AS organization_name, o.delete_at
            FROM organization o
@@ -206,5 +265,18 @@ pub async fn find_names(tx: &mut TenantTx, id: Uuid) -> Result<Option<Names>> {
     .bind(id)
     .bind(tenant)
     .fetch_optional(tx.connection())
-    .await?)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let email = match &row.email_sealed {
+        Some(sealed) => addresses.open(id, sealed)?,
+        None => String::new(),
+    };
+    Ok(Some(Names {
+        email,
+        email_verified: row.email_verified,
+        totp_enabled: row.totp_enabled,
+        service_account: row.service_account,
+        organization_name: row.organization_name,
+        delete_at: row.delete_at,
+    }))
 }

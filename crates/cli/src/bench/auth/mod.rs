@@ -201,6 +201,13 @@ impl AuthFigures {
             sign_in.sign_in_p99_ms,
             sign_in.sign_ins_per_second_per_core
         )?;
+        writeln!(
+            out,
+            "refused: an unknown address after {:.1} ms, a wrong password after {:.1} ms, {:.3} x",
+            sign_in.unknown_address_p50_ms,
+            sign_in.wrong_password_p50_ms,
+            sign_in.unknown_to_wrong_ratio
+        )?;
         let revocation = &self.revocation;
         writeln!(
             out,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use platform::config::Argon2Cost;
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tonic::Code;
 
 use crate::{
     args::Secret,
@@ -38,6 +39,12 @@ pub struct SignIn {
     pub sign_in_p50_ms: f64,
     /// Their 99th percentile.
     pub sign_in_p99_ms: f64,
+    /// A sign-in refused because nobody has the address, median, in milliseconds.
+    pub unknown_address_p50_ms: f64,
+    /// A sign-in refused because the password is wrong, median, in milliseconds.
+    pub wrong_password_p50_ms: f64,
+    /// The former over the latter: 1 where refusals do not tell whether an address has an account.
+    pub unknown_to_wrong_ratio: f64,
     /// Sign-ins a second with as many callers as processors, over the processors.
     pub sign_ins_per_second_per_core: f64,
 }
@@ -55,6 +62,7 @@ pub async fn measure(
     let hash = tokio::task::spawn_blocking(move || hash(cost, count)).await;
     let argon2id_ms = hash.map_err(failed)??;
     let times = sign_ins(connection.clone(), person.clone(), count).await?;
+    let (unknown, wrong) = refusals(connection, person, count).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let start = Instant::now();
     let mut running = JoinSet::new();
@@ -73,6 +81,9 @@ pub async fn measure(
         argon2id_ms,
         sign_in_p50_ms: median(times.clone()),
         sign_in_p99_ms: quantile(times, 0.99),
+        unknown_address_p50_ms: unknown,
+        wrong_password_p50_ms: wrong,
+        unknown_to_wrong_ratio: unknown / wrong,
         sign_ins_per_second_per_core: per_core,
     })
 }
@@ -86,6 +97,32 @@ async fn sign_ins(connection: Connection, person: Person, count: usize) -> Resul
         times.push(milliseconds(start.elapsed()));
     }
     Ok(times)
+}
+
+/// Medians, in milliseconds, of refusals of unknown addresses and of wrong passwords, asked for in turn.
+async fn refusals(connection: &Connection, person: &Person, count: usize) -> Result<(f64, f64)> {
+    let wrong = Secret::verbatim("not the password of anybody");
+    let (mut unknown_times, mut wrong_times) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let nobody = format!("nobody{number}@example.com");
+        for (email, times) in [
+            (&nobody, &mut unknown_times),
+            (&person.email, &mut wrong_times),
+        ] {
+            let start = Instant::now();
+            match auth::sign_in(connection, email, &wrong, "").await {
+                Err(Error::Refused {
+                    code: Code::Unauthenticated,
+                    ..
+                }) => {
+                    times.push(milliseconds(start.elapsed()));
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Err(failed("a wrong password opened an account")),
+            }
+        }
+    }
+    Ok((median(unknown_times), median(wrong_times)))
 }
 
 fn hash(cost: Argon2Cost, count: usize) -> Result<f64> {

@@ -82,7 +82,7 @@ impl Commands {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         self.person(&mut tx, caller).await?;
         // Held, so that two at once cannot take the last two ways.
-        let user = store::claim_user(tx.connection(), caller.user_id).await?;
+        let user = store::claim_user(tx.connection(), &self.addresses, caller.user_id).await?;
         let user = user.ok_or(Error::Session)?;
         let links = store::list_links(tx.connection(), user.id).await?;
         let link = links.iter().find(|link| link.provider == name);

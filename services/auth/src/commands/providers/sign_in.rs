@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Answer, Found, PENDING, SIGN_IN};
 use crate::{
     Error,
-    commands::{Commands, NewSession, Result, acting_as, identity},
+    commands::{Commands, NewSession, Result, acting_as},
     domain::{self, Email, letter::Letter},
     store,
 };
@@ -58,7 +58,7 @@ impl Commands {
         let mut tx = self.database.begin_any().await?;
         let link = store::find_link(&mut tx, &found.provider, &found.profile.account_id).await?;
         let user = match &link {
-            Some(link) => store::find_user(&mut tx, link.user_id).await?,
+            Some(link) => store::find_user(&mut tx, &self.addresses, link.user_id).await?,
             None => None,
         };
         let need = match (link, user) {
@@ -72,7 +72,7 @@ impl Commands {
             (None, _) => {
                 let email = found.profile.confirmed_email(settings)?;
                 let email = email.as_str().to_owned();
-                match store::find_user_by_email(&mut tx, &email).await? {
+                match store::find_user_by_email(&mut tx, &self.addresses, &email).await? {
                     Some(_) => Need::Password(email),
                     None => Need::Organization(email),
                 }
@@ -108,7 +108,7 @@ impl Commands {
         match need {
             Need::Code(user) => {
                 let mut tx = self.database.begin_any().await?;
-                let user = store::find_user(&mut tx, user).await?;
+                let user = store::find_user(&mut tx, &self.addresses, user).await?;
                 tx.commit().await.map_err(platform::Error::from)?;
                 let user = user.ok_or(Error::ProviderFlow)?;
                 let outcome = self
@@ -185,7 +185,7 @@ impl Commands {
         self.post_linked(&mut tx, &user.email, &found.provider, true)
             .await?;
         let session = self.open_session(&mut tx, context, user.id, role).await?;
-        let names = identity(&mut tx, user.id).await?;
+        let names = self.identity(&mut tx, user.id).await?;
         let context = acting_as(context, session.caller());
         tx.record(&context, linked("auth.link_provider", link.id, found))
             .await?;
@@ -214,7 +214,7 @@ impl Commands {
         let session = self
             .open_session(&mut tx, context, user, Role::Owner)
             .await?;
-        let names = identity(&mut tx, user).await?;
+        let names = self.identity(&mut tx, user).await?;
         let context = acting_as(context, session.caller());
         let tenant = tx.tenant();
         tx.record(&context, linked("auth.sign_up", tenant, found))
@@ -251,7 +251,7 @@ impl Commands {
         let session = self
             .open_session(&mut tx, context, link.user_id, role)
             .await?;
-        let names = identity(&mut tx, link.user_id).await?;
+        let names = self.identity(&mut tx, link.user_id).await?;
         let context = acting_as(context, session.caller());
         tx.record(&context, linked("auth.sign_in", session.id, &found))
             .await?;

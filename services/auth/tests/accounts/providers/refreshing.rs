@@ -85,10 +85,7 @@ async fn tokens_are_refreshed_and_given_up_when_they_were_withdrawn() -> TestRes
     let tokens = secrets(&secrets_before);
     assert_eq!(tokens.len(), 9);
     let all = everything(&auth).await?;
-    assert!(
-        all.contains("ada@example.com"),
-        "the search finds what is there"
-    );
+    assert!(all.contains("ada Ltd"), "the search finds what is there");
     for token in tokens {
         assert!(token.len() > 20 && !all.contains(token), "{token}");
     }
@@ -138,7 +135,8 @@ async fn tokens_and_flows_are_sealed_anew_with_the_keys() -> TestResult {
     };
     auth.world.stop().await;
     let file = std::env::temp_dir().join(format!("valutai-test-kek-{}", uuid::Uuid::now_v7()));
-    let (old, new) = (Key::generate(), Key::generate());
+    // What the first start has sealed stays readable.
+    let (old, new) = (auth.world.launch.kek.current(), Key::generate());
     std::fs::write(&file, old.to_base64())?;
     auth.world.launch.kek = Keys::from_file(&file, None)?;
     auth.world.start().await?;
