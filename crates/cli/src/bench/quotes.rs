@@ -67,6 +67,7 @@ async fn measure(args: &QuotesBench, system: &mut System) -> Result<QuotesFigure
     let path = file_of(args, system)?;
     eprintln!("importing");
     let imported = time_import(system, &args.import.header()?, &path).await?;
+    system.store().await?.rest().await?;
     let reader = Reader {
         system,
         dataset: imported.dataset.to_string(),

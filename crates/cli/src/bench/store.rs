@@ -64,6 +64,19 @@ impl Store {
         admin.close().await.map_err(failed)
     }
 
+    /// Does at once what autovacuum does in the minutes after an import, and writes it all.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn rest(&mut self) -> Result<()> {
+        execute(
+            &mut self.admin,
+            "VACUUM (ANALYZE) ingestion.quote".to_owned(),
+        )
+        .await?;
+        self.checkpoint().await
+    }
+
     /// Starts both sides from the same state: nothing waits to be written to disk.
     ///
     /// # Errors
