@@ -214,7 +214,7 @@ fn settings(port: u16, durable: bool) -> String {
         // With the usual 128 MB and 1 GB a large import writes pages out to make room, and again after
         // each of the checkpoints that it forces.
         "fsync = on\nsynchronous_commit = on\nfull_page_writes = on\n\
-         shared_buffers = '256MB'\nmax_wal_size = '2GB'\n"
+         shared_buffers = '512MB'\nmax_wal_size = '4GB'\n"
     } else {
         "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n\
          wal_level = minimal\nmax_wal_senders = 0\n"

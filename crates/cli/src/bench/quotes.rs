@@ -46,6 +46,9 @@ pub struct QuotesBench {
     /// Times that each page is asked for
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub repetitions: u32,
+    /// Leave out the pages far behind the first
+    #[arg(long)]
+    pub first_only: bool,
     /// Quotes on a page
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub page_size: u32,
@@ -79,6 +82,9 @@ async fn measure(args: &QuotesBench, system: &mut System) -> Result<QuotesFigure
         eprintln!("filter {} of {}: {}", number + 1, filters.len(), filter.0);
         for order in ORDERS {
             pages.push(reader.time(args, filter, order, "first", "").await?);
+            if args.first_only {
+                continue;
+            }
             let far = reader.far_token(&filter.1, order.0).await?;
             if !far.is_empty() {
                 pages.push(reader.time(args, filter, order, "far", &far).await?);
