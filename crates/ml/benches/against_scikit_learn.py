@@ -62,7 +62,7 @@ def main():
         sizes = [str(PENALTIES), str(FOLDS)]
         run = ["cargo", "run", "-q", "--profile", wanted.profile, "-p", "ml", "--example", "path", "--", rows, *sizes]
         one = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        subprocess.run(["cargo", "build", *run[2:8]], check=True, cwd=HERE)
+        subprocess.run(["cargo", "build", *run[2:9]], check=True, cwd=HERE)
         for _ in range(2):
             subprocess.run(run, check=True, cwd=HERE)
             subprocess.run([python, "-c", SCIKIT, rows, *sizes], check=True, env=one)
