@@ -1,6 +1,6 @@
 """Whole training runs against tuned LightGBM and scikit-learn's logistic regression on many generated sets.
 
-Run by hand: python3 against_many_sets.py [--seeds N] [--only NAME] [--quick]. It makes a virtual environment in a temporary
+Run by hand: python3 against_many_sets.py [--seeds N] [--only NAME] [--noise N]. It makes a virtual environment in a temporary
 folder, installs scikit-learn and lightgbm there, learns from the same rows and prints the log loss on the same test rows,
 then how often noise passes for signal, and which leaks are named. Deliberately not part of any automatic check.
 """

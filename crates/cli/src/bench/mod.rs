@@ -14,6 +14,7 @@ pub mod predict;
 pub mod process;
 pub mod psql;
 pub mod quotes;
+pub mod restarts;
 pub mod store;
 pub mod system;
 
@@ -31,6 +32,8 @@ pub enum BenchCommand {
     Auth(Box<auth::AuthBench>),
     /// Kill services and servers while predictions are asked for, and look whether anything is lost
     Loss(Box<loss::LossBench>),
+    /// Replace every replica of every service in turn under a mixed load, and look whether a call failed or anything is lost
+    Restarts(Box<restarts::RestartsBench>),
 }
 
 /// Runs a command.
@@ -44,5 +47,6 @@ pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
         BenchCommand::Predict(args) => predict::run(*args, global.output).await,
         BenchCommand::Auth(args) => auth::run(*args, global.output).await,
         BenchCommand::Loss(args) => loss::run(*args, global.output).await,
+        BenchCommand::Restarts(args) => restarts::run(*args, global.output).await,
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -22,10 +23,36 @@ impl Process {
     /// # Errors
     /// Where it cannot be started.
     pub fn start(program: &Path, launch: &Launch, dir: &Path, service: &str) -> Result<Self> {
+        let mut command = Self::command(program, launch, dir, service)?;
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a replica with addresses of its own: that of the gateway, and that of the health service.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start_at(
+        program: &Path,
+        launch: &Launch,
+        dir: &Path,
+        service: &str,
+        listen: SocketAddr,
+        health: SocketAddr,
+    ) -> Result<Self> {
+        let mut command = Self::command(program, launch, dir, service)?;
+        command
+            .env("VALUTAI_LISTEN", listen.to_string())
+            .env("VALUTAI_HEALTH_LISTEN", health.to_string())
+            .env("VALUTAI_AUDIT_KEY_FILE", Self::audit_key_file(dir));
+        Self::spawn(&mut command)
+    }
+
+    fn command(program: &Path, launch: &Launch, dir: &Path, service: &str) -> Result<Command> {
         let config = launch
             .config_for(service)
             .map_err(|error| Error::Failed(platform::error::chain(&error)))?;
-        Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["serve", service])
             .env("VALUTAI_POSTGRES_URL", config.postgres_url.expose())
             .env("VALUTAI_NATS_URL", config.nats_url.expose())
@@ -39,16 +66,46 @@ impl Process {
             )
             .env("VALUTAI_LOG", LOG)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map(Self)
-            .map_err(Error::file("valutai serve"))
+            .stdout(Stdio::null());
+        Ok(command)
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let spawned = command.spawn();
+        spawned.map(Self).map_err(Error::file("valutai serve"))
     }
 
     /// Where the key-encryption key of such processes lies.
     #[must_use]
     pub fn key_file(dir: &Path) -> PathBuf {
         dir.join("key-encryption-key")
+    }
+
+    /// Where the key of the audit trail of such processes lies.
+    #[must_use]
+    pub fn audit_key_file(dir: &Path) -> PathBuf {
+        dir.join("audit-key")
+    }
+
+    /// Asks it to stop, with SIGTERM.
+    ///
+    /// # Errors
+    /// Where it is gone already.
+    pub fn terminate(&self) -> Result<()> {
+        let failed =
+            |why: String| Error::Failed(format!("a service cannot be asked to stop: {why}"));
+        let id = i32::try_from(self.0.id()).map_err(|error| failed(error.to_string()))?;
+        let id = rustix::process::Pid::from_raw(id).ok_or_else(|| failed("no id".to_owned()))?;
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    /// What it ended with, 128 and more where a signal ended it; `None` as long as it runs.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let status = self.0.try_wait().ok().flatten()?;
+        let by_signal =
+            || std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+        status.code().or_else(by_signal)
     }
 
     /// Kills it, with signal 9, and waits for its end.

@@ -251,7 +251,11 @@ impl Rig {
     }
 }
 
-fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Result<Launch> {
+/// The launch of a system below a folder, on servers of its own.
+///
+/// # Errors
+/// Where keys cannot be kept there.
+pub fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Result<Launch> {
     Ok(Launch {
         admin_url: Secret::new(servers.postgres_url()),
         database: PREFIX.to_owned(),
@@ -335,7 +339,11 @@ impl Parts {
     }
 }
 
-async fn train(connection: &Connection, dir: &std::path::Path) -> Result<()> {
+/// Imports a history and trains a model on it; the id of the dataset.
+///
+/// # Errors
+/// Where either fails.
+pub async fn train(connection: &Connection, dir: &std::path::Path) -> Result<String> {
     let mut file = Vec::new();
     sample::csv::write_history(&mut file, &sample::generate(HISTORY_ROWS, 1))
         .map_err(|error| Error::Failed(error.to_string()))?;
@@ -355,7 +363,7 @@ async fn train(connection: &Connection, dir: &std::path::Path) -> Result<()> {
     let started = models::train(connection, &dataset.id, 1, "").await?;
     let model = models::wait_until_trained(connection, &started.id, &hidden).await?;
     match model.state() {
-        ModelState::Ready => Ok(()),
+        ModelState::Ready => Ok(dataset.id),
         _ => Err(Error::Failed(model.problem)),
     }
 }

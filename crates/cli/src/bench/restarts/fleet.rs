@@ -1,0 +1,308 @@
+//! Two replicas of every service, each a process of its own, and how one is replaced: a new one is started and waited
+//! for until it says that it is ready, and then the old one is asked to stop. A gateway's address is its own, so that
+//! its successor waits until it is free, and callers go to the other one meanwhile.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use localservers::Servers;
+use platform::{bus::Bus, launch::Launch};
+use serde::Serialize;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use uuid::Uuid;
+
+use crate::{
+    args::{DEFAULT_TIMEOUT, Secret as Password},
+    bench::{
+        loss::rig::{launch, train},
+        process::Process,
+        store::Store,
+    },
+    client::{Connection, auth},
+    error::{Error, Result},
+    server::{
+        nats_config,
+        stack::{self, SERVICES, ServerArgs},
+    },
+};
+
+/// First word of every subject and stream, and the name of the database.
+const PREFIX: &str = "valutai";
+/// Longest wait for a replica, and for the outbox to run empty.
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// One replica that was replaced.
+#[derive(Debug, Serialize)]
+pub struct Replaced {
+    /// Its service.
+    pub service: &'static str,
+    /// Until the new one was ready, in milliseconds.
+    pub ready_ms: f64,
+    /// From SIGTERM until the old one was gone, in milliseconds.
+    pub drained_ms: f64,
+    /// What the old one ended with.
+    pub exit_code: i32,
+}
+
+#[derive(Debug)]
+struct Replica {
+    service: &'static str,
+    listen: SocketAddr,
+    process: Process,
+}
+
+/// The running system.
+#[derive(Debug)]
+pub struct Fleet {
+    dir: PathBuf,
+    program: PathBuf,
+    servers: Servers,
+    launch: Launch,
+    replicas: Vec<Replica>,
+    bus: Bus,
+    /// One to each gateway, signed in as an owner.
+    pub connections: [Connection; 2],
+    /// The owner's organisation.
+    pub tenant: Uuid,
+    /// A dataset that a model was trained on.
+    pub dataset: String,
+}
+
+/// What runs once the services do.
+struct Parts {
+    replicas: Vec<Replica>,
+    bus: Bus,
+    connections: [Connection; 2],
+    tenant: Uuid,
+    dataset: String,
+}
+
+impl Fleet {
+    /// Starts everything and trains a model.
+    ///
+    /// # Errors
+    /// Where something does not start; nothing is left running.
+    pub async fn start(
+        args: &ServerArgs,
+        report: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let dir = std::env::temp_dir().join(format!("valutai_restarts_{}", std::process::id()));
+        fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
+        let program = std::env::current_exe().map_err(Error::file("this program"))?;
+        let users = nats_config::users(PREFIX);
+        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
+        let launch = launch(&servers, &users, &dir)?;
+        match parts(&launch, &dir, &program).await {
+            Ok(parts) => Ok(Self {
+                dir,
+                program,
+                servers,
+                launch,
+                replicas: parts.replicas,
+                bus: parts.bus,
+                connections: parts.connections,
+                tenant: parts.tenant,
+                dataset: parts.dataset,
+            }),
+            Err(error) => {
+                stack::stop_servers(servers).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection to NATS.
+    #[must_use]
+    pub fn bus(&self) -> Bus {
+        self.bus.clone()
+    }
+
+    /// The database with an administrator's rights.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn store(&self) -> Result<Store> {
+        Store::connect(&self.launch).await
+    }
+
+    /// Replaces one replica after the other, round and round, until the time has come and each was replaced once.
+    ///
+    /// # Errors
+    /// Where a replica does not become ready, or does not end.
+    pub async fn replace_until(&mut self, end: Instant) -> Result<Vec<Replaced>> {
+        let mut replaced = Vec::new();
+        loop {
+            for at in 0..self.replicas.len() {
+                if Instant::now() >= end && replaced.len() >= self.replicas.len() {
+                    return Ok(replaced);
+                }
+                let found = self.replace(at).await?;
+                eprintln!(
+                    "{} replaced: ready after {:.0} ms, drained in {:.0} ms",
+                    found.service, found.ready_ms, found.drained_ms
+                );
+                replaced.push(found);
+            }
+        }
+    }
+
+    async fn replace(&mut self, at: usize) -> Result<Replaced> {
+        let (service, listen) = (self.replicas[at].service, self.replicas[at].listen);
+        let is_gateway = service == "gateway";
+        let mut drained = (0.0, 0);
+        if is_gateway {
+            drained = end(&mut self.replicas[at].process).await?;
+        }
+        let begun = Instant::now();
+        let process = start(&self.program, &self.launch, &self.dir, service, listen).await?;
+        let ready_ms = milliseconds(begun);
+        let mut old = std::mem::replace(&mut self.replicas[at].process, process);
+        if !is_gateway {
+            drained = end(&mut old).await?;
+        }
+        Ok(Replaced {
+            service,
+            ready_ms,
+            drained_ms: drained.0,
+            exit_code: drained.1,
+        })
+    }
+
+    /// Waits until every event has left the outbox.
+    ///
+    /// # Errors
+    /// Where it does not come to that.
+    pub async fn settle(&self, store: &mut Store) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        while store.count_outbox().await? > 0 {
+            if Instant::now() > deadline {
+                return Err(failed("the outbox does not run empty"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Stops everything and removes what it held.
+    ///
+    /// # Errors
+    /// Where a server does not stop.
+    pub async fn stop(self) -> Result<()> {
+        drop((self.connections, self.replicas, self.bus));
+        stack::stop_servers(self.servers).await?;
+        fs::remove_dir_all(&self.dir).map_err(Error::file(&self.dir))
+    }
+}
+
+async fn parts(launch: &Launch, dir: &std::path::Path, program: &std::path::Path) -> Result<Parts> {
+    let of_platform = |error: platform::Error| failed(platform::error::chain(&error));
+    launch.prepare(&SERVICES).await.map_err(of_platform)?;
+    let mut replicas = Vec::new();
+    for service in SERVICES {
+        for _ in 0..2 {
+            let listen = free_address()?;
+            let process = start(program, launch, dir, service.name, listen).await?;
+            replicas.push(Replica {
+                service: service.name,
+                listen,
+                process,
+            });
+        }
+    }
+    let mut connections = Vec::new();
+    for gateway in replicas
+        .iter()
+        .filter(|replica| replica.service == "gateway")
+    {
+        let endpoint = format!("http://{}", gateway.listen);
+        connections.push(Connection::connect(&endpoint, None, DEFAULT_TIMEOUT).await?);
+    }
+    let [first, second] = <[Connection; 2]>::try_from(connections)
+        .map_err(|_| failed("there are not two gateways"))?;
+    let password = Password::verbatim(&Uuid::new_v4().to_string());
+    let signed = auth::sign_up(&first, "owner@example.com", "Restarts", &password).await?;
+    let connections = [
+        first.with_token(&signed.token)?,
+        second.with_token(&signed.token)?,
+    ];
+    let dataset = train(&connections[0], dir).await?;
+    let config = launch.config_for("bench").map_err(of_platform)?;
+    Ok(Parts {
+        replicas,
+        bus: Bus::connect(&config, "bench").await.map_err(of_platform)?,
+        connections,
+        tenant: Uuid::try_parse(&signed.organization_id).map_err(failed)?,
+        dataset,
+    })
+}
+
+/// Starts a replica and waits until it is ready.
+async fn start(
+    program: &std::path::Path,
+    launch: &Launch,
+    dir: &std::path::Path,
+    service: &'static str,
+    listen: SocketAddr,
+) -> Result<Process> {
+    let health = free_address()?;
+    let mut process = Process::start_at(program, launch, dir, service, listen, health)?;
+    let begun = Instant::now();
+    while !is_ready(health).await {
+        if process.has_ended() {
+            return Err(failed(format!("{service} does not start")));
+        }
+        if begun.elapsed() > LIMIT {
+            return Err(failed(format!("{service} does not become ready")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(process)
+}
+
+async fn is_ready(health: SocketAddr) -> bool {
+    let Ok(endpoint) = Endpoint::from_shared(format!("http://{health}")) else {
+        return false;
+    };
+    let Ok(channel) = endpoint.connect().await else {
+        return false;
+    };
+    let mut client = HealthClient::new(channel);
+    let answer = client.check(HealthCheckRequest::default()).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
+}
+
+/// Asks a process to stop; answers how long that took, in milliseconds, and what it ended with.
+async fn end(process: &mut Process) -> Result<(f64, i32)> {
+    let begun = Instant::now();
+    process.terminate()?;
+    loop {
+        if let Some(code) = process.exit_code() {
+            return Ok((milliseconds(begun), code));
+        }
+        if begun.elapsed() > LIMIT {
+            return Err(failed("a service does not stop"));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::file("a port"))?;
+    listener.local_addr().map_err(Error::file("a port"))
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Failed(error.to_string())
+}

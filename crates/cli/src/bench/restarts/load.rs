@@ -1,0 +1,282 @@
+//! People and programs at work: predictions most of all, and reads, outcomes, imports, trainings and reports. A call is
+//! made again as a retry policy of gRPC makes it: after UNAVAILABLE only, five attempts at the most, with a pause that
+//! doubles, at the other gateway. Deliberately nothing more patient than that.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use platform::shutdown::Shutdown;
+use proto::{
+    auth::WhoAmIRequest,
+    ingestion::ListQuotesRequest,
+    prediction::{
+        GetPredictionRequest, ListPredictionsRequest, OutcomeInput, PredictRequest, QuoteOutcome,
+        RecordOutcomesRequest,
+    },
+    reporting::{GenerateReportRequest, ListReportsRequest, ReportKind},
+    training::ListModelsRequest,
+};
+use tokio::task::JoinSet;
+use tonic::{Code, Request, Response, Status};
+
+use super::Calls;
+use crate::{
+    bench::loss::load::Answered,
+    client::{Connection, predict::quote, present},
+    error::{Error, Result},
+};
+
+/// First part of the references of the quotes.
+pub const PREFIX: &str = "restarts-";
+/// Attempts of a call; gRPC allows no more by itself.
+const ATTEMPTS: usize = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for one answer.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Calls until the kinds repeat: every second one is a prediction, every hundredth a report.
+const TURN: u32 = 100;
+
+type Counted = Arc<Mutex<BTreeMap<&'static str, Calls>>>;
+
+/// Callers at work.
+#[derive(Debug)]
+pub struct Load {
+    callers: JoinSet<Result<Vec<String>>>,
+    enough: Shutdown,
+    counted: Counted,
+}
+
+#[derive(Debug, Clone)]
+struct Caller {
+    gateways: [Connection; 2],
+    counted: Counted,
+    /// Which gateway is asked first.
+    number: usize,
+}
+
+/// Starts so many callers.
+#[must_use]
+pub fn start(gateways: &[Connection; 2], dataset: &str, callers: u32) -> Load {
+    let (enough, counted, next) = (
+        Shutdown::new(),
+        Counted::default(),
+        Arc::new(AtomicU32::new(0)),
+    );
+    let mut running = JoinSet::new();
+    for number in 0..callers {
+        let caller = Caller {
+            gateways: gateways.clone(),
+            counted: Arc::clone(&counted),
+            number: number as usize,
+        };
+        let (enough, next, dataset) = (enough.clone(), Arc::clone(&next), dataset.to_owned());
+        running.spawn(async move {
+            let mut ids = Vec::new();
+            while !enough.is_cancelled() {
+                let call = next.fetch_add(1, Ordering::Relaxed);
+                caller.one(call, &dataset, &mut ids).await?;
+            }
+            Ok(ids)
+        });
+    }
+    Load {
+        callers: running,
+        enough,
+        counted,
+    }
+}
+
+impl Load {
+    /// Lets the callers end what they are at; answers what was called and which predictions were acknowledged.
+    ///
+    /// # Errors
+    /// Where an answer is not what it has to be.
+    pub async fn finish(mut self) -> Result<(Vec<Calls>, Answered)> {
+        self.enough.cancel();
+        let mut answered = Answered::default();
+        while let Some(caller) = self.callers.join_next().await {
+            let ids = caller.map_err(|error| Error::Failed(error.to_string()))??;
+            answered.ids.extend(ids);
+        }
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls: Vec<Calls> = counted.values().cloned().collect();
+        answered.calls = calls.iter().map(|calls| calls.answered).sum();
+        Ok((calls, answered))
+    }
+}
+
+/// Makes one prediction that is none of the load's; answers its id.
+///
+/// # Errors
+/// What it was refused with.
+pub async fn last(gateways: &[Connection; 2]) -> Result<String> {
+    let caller = Caller {
+        gateways: gateways.clone(),
+        counted: Counted::default(),
+        number: 0,
+    };
+    let id = caller.predict("last").await?;
+    id.ok_or_else(|| Error::Failed("the last prediction was refused".to_owned()))
+}
+
+impl Caller {
+    /// The call whose turn it is.
+    async fn one(&self, call: u32, dataset: &str, ids: &mut Vec<String>) -> Result<()> {
+        match call % TURN {
+            0 => {
+                let about = GenerateReportRequest {
+                    dataset_id: dataset.to_owned(),
+                    kind: ReportKind::WinLoss.into(),
+                    ..GenerateReportRequest::default()
+                };
+                self.ask("report", about, |to, request| async move {
+                    to.reporting().generate_report(request).await
+                })
+                .await;
+            }
+            turn if turn % 2 == 1 => {
+                ids.extend(self.predict(&format!("{PREFIX}{call}")).await?);
+            }
+            turn if turn % 20 == 2 => {
+                let outcome = OutcomeInput {
+                    quote_ref: format!("{PREFIX}{}", call.saturating_sub(TURN) + 1),
+                    outcome: QuoteOutcome::Won.into(),
+                    ..OutcomeInput::default()
+                };
+                let outcomes = RecordOutcomesRequest {
+                    outcomes: vec![outcome],
+                };
+                self.ask("outcome", outcomes, |to, request| async move {
+                    to.prediction().record_outcomes(request).await
+                })
+                .await;
+            }
+            turn if turn % 10 == 4 => {
+                let id = ids.last().cloned().unwrap_or_default();
+                if !id.is_empty() {
+                    let of = GetPredictionRequest { id };
+                    self.ask("one prediction", of, |to, request| async move {
+                        to.prediction().get_prediction(request).await
+                    })
+                    .await;
+                }
+            }
+            turn if turn % 10 == 6 => {
+                let all = ListPredictionsRequest::default();
+                self.ask("list of predictions", all, |to, request| async move {
+                    to.prediction().list_predictions(request).await
+                })
+                .await;
+            }
+            turn if turn % 10 == 8 => {
+                let of = ListQuotesRequest {
+                    dataset_id: dataset.to_owned(),
+                    ..ListQuotesRequest::default()
+                };
+                self.ask("list of quotes", of, |to, request| async move {
+                    to.ingestion().list_quotes(request).await
+                })
+                .await;
+            }
+            turn if turn % 20 == 10 => {
+                self.ask("who am I", WhoAmIRequest {}, |to, request| async move {
+                    to.auth().who_am_i(request).await
+                })
+                .await;
+            }
+            turn if turn % 20 == 12 => {
+                let all = ListModelsRequest::default();
+                self.ask("list of models", all, |to, request| async move {
+                    to.training().list_models(request).await
+                })
+                .await;
+            }
+            _ => {
+                let all = ListReportsRequest::default();
+                self.ask("list of reports", all, |to, request| async move {
+                    to.reporting().list_reports(request).await
+                })
+                .await;
+            }
+        }
+        Ok(())
+    }
+
+    /// A prediction under a key of its own, so that it counts once however often it is asked for; its id.
+    async fn predict(&self, name: &str) -> Result<Option<String>> {
+        let wanted = PredictRequest {
+            quote: Some(quote(name, [("price".to_owned(), "1000".to_owned())])),
+            similar_quotes: Some(0),
+            recommendations: Some(false),
+            ..PredictRequest::default()
+        };
+        let key: tonic::metadata::MetadataValue<_> = name
+            .parse()
+            .map_err(|_| Error::Failed("no key".to_owned()))?;
+        let answer = self
+            .ask("prediction", wanted, async |to, mut request| {
+                request
+                    .metadata_mut()
+                    .insert("idempotency-key", key.clone());
+                to.prediction().predict(request).await
+            })
+            .await;
+        match answer {
+            Some(reply) => Ok(Some(present(reply.prediction, "prediction")?.id)),
+            None => Ok(None),
+        }
+    }
+
+    /// Calls, and once more where that is allowed; nothing where it failed, which is counted.
+    async fn ask<I: Clone, O, F>(
+        &self,
+        kind: &'static str,
+        input: I,
+        call: impl Fn(Connection, Request<I>) -> F,
+    ) -> Option<O>
+    where
+        F: Future<Output = std::result::Result<Response<O>, Status>>,
+    {
+        let begun = Instant::now();
+        let (mut repeated, mut pause) = (0, FIRST_PAUSE);
+        let outcome = loop {
+            let mut request = Request::new(input.clone());
+            request.set_timeout(DEADLINE);
+            let gateway = &self.gateways[(self.number + repeated) % self.gateways.len()];
+            match call(gateway.clone(), request).await {
+                Err(status) if status.code() == Code::Unavailable && repeated + 1 < ATTEMPTS => {
+                    repeated += 1;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                other => break other,
+            }
+        };
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = counted.entry(kind).or_insert_with(|| Calls {
+            kind,
+            ..Calls::default()
+        });
+        calls.repeated += repeated;
+        calls.slowest_ms = calls.slowest_ms.max(begun.elapsed().as_secs_f64() * 1000.0);
+        match outcome {
+            Ok(reply) => {
+                calls.answered += 1;
+                Some(reply.into_inner())
+            }
+            Err(status) => {
+                calls.failed += 1;
+                let reason = format!("{:?}: {}", status.code(), status.message());
+                calls.first_failure.get_or_insert(reason);
+                None
+            }
+        }
+    }
+}
