@@ -1,26 +1,32 @@
 //! Calls between processes over NATS request/reply: the transport under the generated clients, and
-//! the server that feeds the generated dispatchers. Deliberately no streams: the gateway has them.
+//! the server that feeds the generated dispatchers; `headers` for what goes with them, `held` for calls whose replica is gone. Deliberately no streams:
+//! the gateway has them.
+
+mod headers;
+mod held;
 
 use std::{
     collections::BTreeMap,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
-use async_nats::{HeaderMap, RequestErrorKind};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use async_nats::RequestErrorKind;
 use bytes::Bytes;
 use futures::StreamExt;
 use proto::{
     access::{METHODS, Method, domain_of},
-    auth::Role,
-    rpc::{Caller, Context, Dispatch, Transport},
+    rpc::{Context, Dispatch, Transport},
 };
 use tokio_util::task::TaskTracker;
-use tonic::{Code, Status};
+use tonic::Status;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use self::{
+    headers::{CALL, TRACEPARENT, read_context, read_status, text, write_context, write_status},
+    held::{Held, Holding},
+};
 use crate::{
     Database, audit,
     bus::{Bus, bus_error},
@@ -42,17 +48,6 @@ const ROOM: Room = Room {
 };
 /// When a call may be made again that was refused for want of room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-const CALLER: &str = "valutai-caller";
-const DEADLINE: &str = "valutai-deadline-ms";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const REQUEST_ID: &str = "x-request-id";
-const ADDRESS: &str = "valutai-client-address";
-const USER_AGENT: &str = "valutai-client-agent";
-const STATUS: &str = "grpc-status";
-const MESSAGE: &str = "grpc-message";
-const DETAILS: &str = "grpc-status-details";
-const TRACEPARENT: &str = "traceparent";
 
 /// Carries calls over NATS.
 #[derive(Debug, Clone)]
@@ -89,8 +84,11 @@ impl Transport for NatsTransport {
                 .map_err(|_| Status::deadline_exceeded("the deadline has passed"))?,
             None => DEFAULT_TIMEOUT,
         };
+        let id = Uuid::now_v7();
+        let mut headers = write_context(context);
+        headers.insert(CALL, id.to_string());
         let call = async_nats::Request::new()
-            .headers(write_context(context))
+            .headers(headers)
             .payload(request.into())
             .timeout(Some(patience));
         let subject = self.bus.subjects().call(domain, method);
@@ -99,6 +97,9 @@ impl Transport for NatsTransport {
             () = self.bus.lost() => return Err(Status::unavailable(
                 "the connection inside the system broke during the call, which may or may not have been done: look, and try again",
             )),
+            () = held::lost(&self.bus, domain, id) => return Err(Status::unavailable(format!(
+                "the {domain} service lost the call, which may or may not have been done: look, and try again",
+            ))),
         };
         let reply = answered.map_err(|error| match error.kind() {
             RequestErrorKind::TimedOut => {
@@ -130,12 +131,19 @@ pub(crate) async fn serve(
         .queue_subscribe(bus.subjects().call(&domain, "*"), domain.clone())
         .await
         .map_err(bus_error)?;
+    let held = Held::default();
+    let telling = held.tell(&bus, &domain).await?;
+    let question = bus.subjects().call(&domain, held::METHOD);
     bus.settle(&domain).await;
     Ok(async move {
         let permits = FairPermits::new(CONCURRENT_CALLS, ROOM);
         let running = TaskTracker::new();
-        let take = |message| {
-            let call = Call::read(message);
+        let take = |message: async_nats::Message| {
+            if message.subject.as_str() == question {
+                // The queue hears it too; it is answered where all replicas hear it.
+                return;
+            }
+            let call = Call::read(message, &held);
             // The place is taken here, so that a tenant's calls keep their order.
             let ticket = permits.enqueue(call.tenant());
             let (service, bus, database) = (Arc::clone(&service), bus.clone(), database.clone());
@@ -154,7 +162,8 @@ pub(crate) async fn serve(
                 () = shutdown.cancelled() => break,
             }
         }
-        if let Err(error) = calls.unsubscribe().await {
+        // Not `unsubscribe`: that drops what the server has sent already, and its callers would wait in vain.
+        if let Err(error) = calls.drain().await {
             tracing::warn!(%error, "the calls could not be unsubscribed");
         }
         while let Some(call) = calls.next().await {
@@ -162,6 +171,7 @@ pub(crate) async fn serve(
         }
         running.close();
         running.wait().await;
+        drop(telling);
     })
 }
 
@@ -170,14 +180,19 @@ struct Call {
     context: Context,
     traceparent: Option<String>,
     message: async_nats::Message,
+    /// None for a caller that does not ask for its call.
+    holding: Option<Holding>,
 }
 
 impl Call {
-    fn read(mut message: async_nats::Message) -> Self {
+    fn read(mut message: async_nats::Message, held: &Held) -> Self {
         let headers = message.headers.take().unwrap_or_default();
         Self {
             context: read_context(&headers),
             traceparent: text(&headers, TRACEPARENT).map(str::to_owned),
+            holding: text(&headers, CALL)
+                .and_then(|id| Uuid::try_parse(id).ok())
+                .map(|id| held.hold(id)),
             message,
         }
     }
@@ -195,6 +210,7 @@ impl Call {
         database: Option<&Database>,
         ticket: Result<Ticket, Full>,
     ) {
+        let holding = self.holding;
         let subject = &self.message.subject;
         let Some(reply_to) = self.message.reply.clone() else {
             tracing::warn!(%subject, "a call without a reply subject was dropped");
@@ -225,6 +241,7 @@ impl Call {
             )),
         };
         send(bus, reply_to, outcome).await;
+        drop(holding);
     }
 }
 
@@ -276,96 +293,6 @@ async fn dispatch(
 
 fn find_method(service: &str, method: &str) -> Option<&'static Method> {
     METHODS.get(&format!("/{service}/{method}"))
-}
-
-fn write_context(context: &Context) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some(caller) = &context.caller {
-        headers.insert(
-            CALLER,
-            format!(
-                "{} {} {} {}",
-                caller.user_id, caller.tenant_id, caller.role as i32, caller.session_id
-            ),
-        );
-    }
-    if let Some(at) = context.deadline {
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        headers.insert(DEADLINE, since.as_millis().to_string());
-    }
-    if let Some(key) = &context.idempotency_key {
-        headers.insert(IDEMPOTENCY_KEY, key.as_str());
-    }
-    headers.insert(REQUEST_ID, context.request_id.as_str());
-    if let Some(address) = context.address {
-        headers.insert(ADDRESS, address.to_string());
-    }
-    if let Some(agent) = &context.user_agent {
-        headers.insert(USER_AGENT, agent.as_str());
-    }
-    if let Some(value) = telemetry::traceparent() {
-        headers.insert(TRACEPARENT, value);
-    }
-    headers
-}
-
-fn read_context(headers: &HeaderMap) -> Context {
-    Context {
-        caller: text(headers, CALLER).and_then(read_caller),
-        deadline: text(headers, DEADLINE)
-            .and_then(|ms| ms.parse().ok())
-            .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
-        idempotency_key: text(headers, IDEMPOTENCY_KEY).map(str::to_owned),
-        request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
-        address: text(headers, ADDRESS).and_then(|address| address.parse().ok()),
-        user_agent: text(headers, USER_AGENT).map(str::to_owned),
-    }
-}
-
-fn read_caller(value: &str) -> Option<Caller> {
-    let mut parts = value.split(' ');
-    Some(Caller {
-        user_id: Uuid::try_parse(parts.next()?).ok()?,
-        tenant_id: Uuid::try_parse(parts.next()?).ok()?,
-        role: Role::try_from(parts.next()?.parse::<i32>().ok()?).ok()?,
-        session_id: Uuid::try_parse(parts.next()?).ok()?,
-    })
-}
-
-fn write_status(status: &Status) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(STATUS, (status.code() as i32).to_string());
-    if status.code() != Code::Ok {
-        // Base64, because a header value may not hold line breaks.
-        headers.insert(MESSAGE, BASE64_STANDARD.encode(status.message()));
-        headers.insert(DETAILS, BASE64_STANDARD.encode(status.details()));
-    }
-    headers
-}
-
-fn read_status(headers: Option<&HeaderMap>) -> Result<(), Status> {
-    let missing = || Status::internal("an answer came back without a status");
-    let headers = headers.ok_or_else(missing)?;
-    let code = text(headers, STATUS)
-        .and_then(|code| code.parse::<i32>().ok())
-        .ok_or_else(missing)?;
-    if code == Code::Ok as i32 {
-        return Ok(());
-    }
-    let decoded = |name| {
-        text(headers, name)
-            .and_then(|value| BASE64_STANDARD.decode(value).ok())
-            .unwrap_or_default()
-    };
-    Err(Status::with_details(
-        Code::from_i32(code),
-        String::from_utf8_lossy(&decoded(MESSAGE)),
-        decoded(DETAILS).into(),
-    ))
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name).map(|value| value.as_str())
 }
 
 /// The unary methods that a gateway may forward, by gRPC path.

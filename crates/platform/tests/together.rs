@@ -52,14 +52,7 @@ async fn each_of_many_has_one_effect_also_when_all_come_again() -> TestResult {
     // The same messages under other names for the server's own de-duplication.
     let bus = world.bus().await?;
     let stream = bus.subjects().stream("training");
-    let address: async_nats::ServerAddr = world.launch.nats_url.expose().parse()?;
-    let (user, password) = (address.username(), address.password());
-    let client = async_nats::ConnectOptions::with_user_and_password(
-        user.unwrap_or_default().to_owned(),
-        password.unwrap_or_default().to_owned(),
-    )
-    .connect(address.clone())
-    .await?;
+    let client = support::connect(&world).await?;
     let context = async_nats::jetstream::new(client);
     let mut stream = context.get_stream(stream).await?;
     let last = stream.info().await?.state.last_sequence;

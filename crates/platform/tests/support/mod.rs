@@ -14,7 +14,7 @@ use platform::{
     consumer::{Consumer, Delivered, Delivery, Failure},
 };
 use proto::training::{ModelFlagged, ModelPromoted, TrainingFailed, TrainingProgressed};
-use testkit::TestResult;
+use testkit::{TestResult, World};
 use uuid::Uuid;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("tests/migrations");
@@ -135,4 +135,16 @@ pub fn flagged(model_id: &str) -> ModelFlagged {
         model_id: model_id.to_owned(),
         ..ModelFlagged::default()
     }
+}
+
+/// A connection beside the platform's, with all rights.
+pub async fn connect(world: &World) -> TestResult<async_nats::Client> {
+    let address: async_nats::ServerAddr = world.launch.nats_url.expose().parse()?;
+    let (user, password) = (address.username(), address.password());
+    let connected = async_nats::ConnectOptions::with_user_and_password(
+        user.unwrap_or_default().to_owned(),
+        password.unwrap_or_default().to_owned(),
+    )
+    .connect(address.clone());
+    Ok(connected.await?)
 }

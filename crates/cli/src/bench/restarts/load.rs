@@ -29,7 +29,7 @@ use super::Calls;
 use crate::{
     bench::loss::load::Answered,
     client::{Connection, predict::quote, present},
-    error::{Error, Result},
+    error::{Error, Result, is_broken_connection},
 };
 
 /// First part of the references of the quotes.
@@ -124,6 +124,12 @@ pub async fn last(gateways: &[Connection; 2]) -> Result<String> {
     };
     let id = caller.predict("last").await?;
     id.ok_or_else(|| Error::Failed("the last prediction was refused".to_owned()))
+}
+
+/// Whether gRPC lets a client call again: after UNAVAILABLE, which is also what other clients say where a connection
+/// breaks or closes under a call and tonic says CANCELLED or INTERNAL, with the connection's error behind it.
+fn may_repeat(status: &Status) -> bool {
+    status.code() == Code::Unavailable || is_broken_connection(status)
 }
 
 impl Caller {
@@ -251,7 +257,7 @@ impl Caller {
             request.set_timeout(DEADLINE);
             let gateway = &self.gateways[(self.number + repeated) % self.gateways.len()];
             match call(gateway.clone(), request).await {
-                Err(status) if status.code() == Code::Unavailable && repeated + 1 < ATTEMPTS => {
+                Err(status) if may_repeat(&status) && repeated + 1 < ATTEMPTS => {
                     repeated += 1;
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
