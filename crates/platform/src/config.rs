@@ -78,6 +78,9 @@ pub struct Config {
     /// How long a gateway goes on with a token that auth has confirmed where it hears nothing of its end. Variable
     /// `VALUTAI_TOKEN_SECONDS`, default 5, 60 at the most; 0 has auth asked at every call.
     pub token_memory: Duration,
+    /// Private networks that webhooks may be sent to, also without TLS; none where unset. Variable
+    /// `VALUTAI_WEBHOOK_NETWORKS`.
+    pub webhook_networks: Networks,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
 }
@@ -253,6 +256,7 @@ impl Config {
             accounts: Accounts::from_env()?,
             trusted_proxies: Networks::trusted_proxies_from_env()?,
             token_memory: token_memory(parsed("VALUTAI_TOKEN_SECONDS", TOKEN_SECONDS)?)?,
+            webhook_networks: Networks::webhooks_from_env()?,
             calls: calls_from_env()?,
         })
     }

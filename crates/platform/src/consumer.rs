@@ -38,6 +38,25 @@ pub struct Delivery {
     pub attempt: i64,
 }
 
+/// An event as it came, for those who hand it on whatever it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The event's id.
+    pub id: Uuid,
+    /// Full name of its type.
+    pub event_type: String,
+    /// The message, byte for byte.
+    pub body: Bytes,
+}
+
+impl Told {
+    /// When the event was made, by its id. `None` where the id is of another kind than ours.
+    #[must_use]
+    pub fn made_at(&self) -> Option<DateTime<Utc>> {
+        made_at(self.id)
+    }
+}
+
 /// Events of one type and tenant that are handled together.
 #[derive(Debug, Clone)]
 pub struct Delivered<E> {
@@ -67,12 +86,16 @@ impl Delivery {
     /// is of another kind than ours.
     #[must_use]
     pub fn made_at(&self) -> Option<DateTime<Utc>> {
-        if self.event_id.get_version() != Some(Version::SortRand) {
-            return None;
-        }
-        let (seconds, nanos) = self.event_id.get_timestamp()?.to_unix();
-        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+        made_at(self.event_id)
     }
+}
+
+fn made_at(event_id: Uuid) -> Option<DateTime<Utc>> {
+    if event_id.get_version() != Some(Version::SortRand) {
+        return None;
+    }
+    let (seconds, nanos) = event_id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// Why handling failed, and what becomes of the message.
@@ -99,7 +122,7 @@ enum Handler {
     /// One after the other.
     Each(Arc<dyn Fn(Delivery, Bytes) -> Handling + Send + Sync>),
     /// All that have come at once.
-    Together(Arc<dyn Fn(Delivered<Bytes>) -> Handling + Send + Sync>),
+    Together(Arc<dyn Fn(Delivered<Told>) -> Handling + Send + Sync>),
 }
 
 /// How messages are taken.
@@ -189,11 +212,12 @@ impl Consumer {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let raw = Handler::Together(Arc::new(move |delivered: Delivered<Bytes>| {
+        let raw = Handler::Together(Arc::new(move |delivered: Delivered<Told>| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
-                let decoded = |(id, bodies): (Uuid, Vec<Bytes>)| {
-                    let events: Result<Vec<E>, _> = bodies.into_iter().map(E::decode).collect();
+                let decoded = |(id, told): (Uuid, Vec<Told>)| {
+                    let bodies = told.into_iter().map(|told| told.body);
+                    let events: Result<Vec<E>, _> = bodies.map(E::decode).collect();
                     Ok((id, events?))
                 };
                 let parcels: Result<Vec<_>> = delivered.parcels.into_iter().map(decoded).collect();
@@ -206,6 +230,18 @@ impl Consumer {
             })
         }));
         self.handlers.insert(E::full_name(), raw);
+        self
+    }
+
+    /// Handles an event type as [`Consumer::on_all`] does, by its full name, and each event as it came.
+    #[must_use]
+    pub fn on_told<F, R>(mut self, event_type: &str, handler: F) -> Self
+    where
+        F: Fn(Delivered<Told>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let raw = Handler::Together(Arc::new(move |delivered| Box::pin(handler(delivered))));
+        self.handlers.insert(event_type.to_owned(), raw);
         self
     }
 

@@ -58,6 +58,8 @@ pub struct Launch {
     pub trusted_proxies: Networks,
     /// How long a gateway believes a token where it hears nothing of its end.
     pub token_memory: Duration,
+    /// Private networks that webhooks may be sent to.
+    pub webhook_networks: Networks,
     /// What each organisation may call.
     pub calls: CallRate,
 }
@@ -145,6 +147,7 @@ impl Launch {
             accounts: self.accounts.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             token_memory: self.token_memory,
+            webhook_networks: self.webhook_networks.clone(),
             calls: self.calls,
         })
     }

@@ -82,6 +82,7 @@ impl World {
             },
             trusted_proxies: Networks::default(),
             token_memory: TOKEN_MEMORY,
+            webhook_networks: Networks::default(),
             calls: platform::config::CallRate::default(),
         };
         launch.prepare(services).await?;

@@ -91,6 +91,7 @@ impl System {
             accounts: Accounts::default(),
             token_memory: TOKEN_MEMORY,
             trusted_proxies: Networks::default(),
+            webhook_networks: Networks::default(),
             // One organisation is to show what the whole system can do.
             calls: CallRate::NONE,
         };

@@ -76,6 +76,8 @@ const TABLE: [Rights; 6] = [
             ("", "ingestion", None),
             ("", "training", None),
             ("shadow", "prediction", Some("prediction.v1.PredictionMade")),
+            ("webhooks", "prediction", None),
+            ("webhooks", "training", Some("training.v1.ModelPromoted")),
         ],
         hears: &[ERASURE, "training.v1.ModelPromoted"],
         tails: &[],

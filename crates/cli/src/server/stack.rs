@@ -187,6 +187,7 @@ async fn launch(
         accounts: accounts(data_dir, durable).map_err(setting)?,
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
+        webhook_networks: Networks::webhooks_from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
     };
     keep_admin_url(servers, data_dir, &launch.database)?;

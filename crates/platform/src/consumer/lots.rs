@@ -7,12 +7,11 @@ use async_nats::{
     HeaderMap,
     jetstream::{AckKind, Message},
 };
-use bytes::Bytes;
 use tokio::time::sleep;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY};
+use super::{Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY, Told};
 use crate::{
     batch::{self, Carried},
     bus::{Bus, Outgoing},
@@ -83,7 +82,11 @@ impl Consumer {
                 let delivered = Delivered {
                     tenant: lot.tenant,
                     consumer: self.name.clone(),
-                    parcels: lot.parcels.iter().map(Parcel::bodies).collect(),
+                    parcels: lot
+                        .parcels
+                        .iter()
+                        .map(|parcel| parcel.told(&lot.event_type))
+                        .collect(),
                 };
                 Box::pin(handler(delivered).instrument(span))
             }
@@ -199,11 +202,15 @@ impl Lot {
 
 impl Parcel {
     /// What the message holds, under the id that it is known again by.
-    fn bodies(&self) -> (Uuid, Vec<Bytes>) {
+    fn told(&self, event_type: &str) -> (Uuid, Vec<Told>) {
         let batch = header(&self.message, batch::BATCH_ID).and_then(|id| Uuid::try_parse(&id).ok());
         let first = self.events.first().and_then(|event| event.id);
-        let bodies = self.events.iter().map(|event| event.body.clone()).collect();
-        (batch.or(first).unwrap_or_default(), bodies)
+        let told = self.events.iter().map(|event| Told {
+            id: event.id.unwrap_or_default(),
+            event_type: event_type.to_owned(),
+            body: event.body.clone(),
+        });
+        (batch.or(first).unwrap_or_default(), told.collect())
     }
 }
 

@@ -272,6 +272,7 @@ fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Resul
         accounts: Accounts::default(),
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::default(),
+        webhook_networks: Networks::default(),
         calls: CallRate::NONE,
     })
 }
