@@ -34,9 +34,16 @@ pub fn from_micros(micros: i64) -> Option<DateTime<Utc>> {
 /// # Errors
 /// Where the contract has no message of that name, or the bytes are none.
 pub fn to_json(full_name: &str, body: &[u8]) -> Result<Value> {
-    let unknown = || Error::Bus(format!("the contract has no message {full_name}"));
+    let unknown = || Error::Malformed {
+        what: "ce-type",
+        value: full_name.to_owned(),
+        remedy: "the contract has no such message",
+    };
     let descriptor = POOL.get_message_by_name(full_name).ok_or_else(unknown)?;
     let message = DynamicMessage::decode(descriptor, body)?;
-    serde_json::to_value(&message)
-        .map_err(|error| Error::Bus(format!("a {full_name} cannot be written as JSON: {error}")))
+    serde_json::to_value(&message).map_err(|error| Error::Malformed {
+        what: "body",
+        value: error.to_string(),
+        remedy: "it cannot be written as JSON",
+    })
 }

@@ -32,7 +32,7 @@ pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
     let (trained, promoted, flagged) = (kit.clone(), kit.clone(), kit.clone());
     let commands = commands.clone();
     let named = kit.clone();
-    Consumer::new("prediction", "training")
+    Consumer::new("prediction", "training").claims_all("prediction")
         .on(move |delivery: Delivery, event: ModelTrained| {
             let kit = trained.clone();
             async move { Ok::<(), Failure>(note_trained(&kit, &delivery, event).await?) }
