@@ -217,7 +217,7 @@ async fn what_was_acknowledged_and_never_handled_is_found() -> TestResult {
         ids.push(publish(&bus, tenant, &kind, body).await?);
     }
     publish(&bus, tenant, &kind, refused("no id")).await?;
-    buried(&bus, 1).await?;
+    let letter = buried(&bus, 1).await?.remove(0);
     let mut admin = world.admin().await?;
     eventually("all is acknowledged", || async {
         let mut admin = world.admin().await?;
@@ -229,6 +229,10 @@ async fn what_was_acknowledged_and_never_handled_is_found() -> TestResult {
     // Only the consumer that claims every event; what is buried is not lost.
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].consumer, "notes-training");
+    assert_eq!(found[0].missing, Vec::<u64>::new());
+    // Nor is what somebody has discarded.
+    dead::discard(&bus, &letter, Clock::system().now()).await?;
+    let found = reconcile(&bus, &mut admin).await?;
     assert_eq!(found[0].missing, Vec::<u64>::new());
     sqlx::query("DELETE FROM notes.inbox WHERE event_id = $1")
         .bind(ids[1])

@@ -30,6 +30,8 @@ use crate::{
 pub(crate) const REPLAY_TO: &str = "valutai-replay-to";
 /// How often a message had been delivered when it was buried.
 pub(crate) const ATTEMPTS: &str = "valutai-dead-attempts";
+/// What the audit trail calls it when a letter was removed for good.
+const DISCARD: &str = "discard_dead_letter";
 /// What the headers of burial begin with.
 const BURIAL: &str = "valutai-dead-";
 
@@ -116,7 +118,9 @@ impl DeadLetter {
         let nanos = message.time.unix_timestamp_nanos();
         let kept = message.headers.iter().filter_map(|(name, values)| {
             let (name, value) = (name.to_string(), values.first()?.to_string());
-            (!name.starts_with(BURIAL)).then_some((name, value))
+            // Those of the server's own tell of the copy, and not of the event.
+            let is_own = !name.starts_with(BURIAL) && !name.starts_with("Nats-");
+            is_own.then_some((name, value))
         });
         Self {
             position: message.sequence,
@@ -277,7 +281,11 @@ pub async fn replay(
 /// # Errors
 /// Where NATS refuses.
 pub async fn discard(bus: &Bus, letter: &DeadLetter, now: DateTime<Utc>) -> Result<()> {
-    finish(bus, letter, "discard_dead_letter", now).await
+    finish(bus, letter, DISCARD, now).await
+}
+
+fn action(what: &str) -> String {
+    format!("operator.{what}")
 }
 
 /// Tells the audit trail of the organisation, and takes the letter away.
@@ -290,7 +298,7 @@ async fn finish(bus: &Bus, letter: &DeadLetter, what: &str, now: DateTime<Utc>) 
         let id = id
             .and_then(|id| Uuid::try_parse(id).ok())
             .unwrap_or_default();
-        let action = format!("operator.{what}");
+        let action = action(what);
         let operation = Operation::done(&action, id).changed("consumer", "", &letter.consumer);
         let entry = operation.entry(&Context::system("dead-letters"), now);
         let traced = Traced {

@@ -1,17 +1,20 @@
 //! Streams beside inboxes: what a consumer has acknowledged, and what its service remembers having handled. What is missing was
 //! lost between the two. Deliberately only of consumers that claim every event; others may rightly leave no row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_nats::jetstream::{
+    Message,
     consumer::{DeliverPolicy, Info, pull},
     stream::Stream,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
+use prost::{Message as _, Name as _};
+use proto::auth::OperationRecorded;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::{Filter, REPLAY_TO, search};
+use super::{DISCARD, Filter, REPLAY_TO, action, search};
 use crate::{
     batch,
     bus::{Bus, bus_error},
@@ -30,7 +33,7 @@ pub struct Reconciled {
     pub consumer: String,
     /// Messages that it has acknowledged and the stream still holds.
     pub acknowledged: u64,
-    /// Positions in the stream of those that its inbox does not know and that are no dead letters either.
+    /// Positions in the stream of those that its inbox does not know, and that neither are nor were dead letters.
     pub missing: Vec<u64>,
 }
 
@@ -90,12 +93,13 @@ async fn of_consumer(
         consumer: Some(consumer.name.clone()),
         ..Filter::default()
     };
-    // Buried ones are not lost; those that were discarded are, and somebody wanted that.
+    // What is buried is not lost, and what was discarded was wanted so.
     if !missing.is_empty() {
+        let mut settled = discarded(bus, &consumer.name).await?;
         for letter in search(bus, &filter, 0, usize::MAX).await? {
-            let ids = ids_of(Some(&letter.header_map()), &letter.body);
-            missing.retain(|_, of| !of.iter().any(|id| ids.contains(id)));
+            settled.extend(ids_of(Some(&letter.header_map()), &letter.body));
         }
+        missing.retain(|_, of| !of.iter().any(|id| settled.contains(id)));
     }
     Ok(Reconciled {
         consumer: consumer.name.clone(),
@@ -104,44 +108,85 @@ async fn of_consumer(
     })
 }
 
+/// The ids of what was refused by a consumer and then discarded, as far as the audit trail's own stream remembers.
+async fn discarded(bus: &Bus, consumer: &str) -> Result<HashSet<Uuid>> {
+    let subjects = bus.subjects();
+    let stream = bus.context().get_stream(subjects.stream("auth")).await;
+    let stream = stream.map_err(bus_error)?;
+    let subject = subjects.event_of_all(&OperationRecorded::full_name());
+    let mut found = HashSet::new();
+    read(&stream, subject, Vec::new(), |_, message| {
+        for event in batch::unpack(message.headers.as_ref(), &message.payload)? {
+            let entry = OperationRecorded::decode(event.body)?;
+            let is_meant = entry.action == action(DISCARD)
+                && entry.changes.iter().any(|change| change.after == consumer);
+            found.extend(
+                is_meant
+                    .then(|| Uuid::try_parse(&entry.entity_id).ok())
+                    .flatten(),
+            );
+        }
+        Ok(true)
+    })
+    .await?;
+    Ok(found)
+}
+
 /// What a consumer has acknowledged and its stream still holds.
 async fn acknowledged(stream: &Stream, consumer: &Info) -> Result<Vec<Held>> {
     let config = &consumer.config;
-    let floor = consumer.ack_floor.stream_sequence;
+    let (subject, subjects) = (
+        config.filter_subject.clone(),
+        config.filter_subjects.clone(),
+    );
+    let mut held = Vec::new();
+    read(stream, subject, subjects, |position, message| {
+        if position > consumer.ack_floor.stream_sequence {
+            return Ok(false);
+        }
+        let headers = message.headers.as_ref();
+        let only = headers.and_then(|headers| headers.get(REPLAY_TO));
+        if only.is_none_or(|name| name.as_str() == consumer.name) {
+            held.push(Held {
+                position,
+                ids: ids_of(headers, &message.payload),
+            });
+        }
+        Ok(true)
+    })
+    .await?;
+    Ok(held)
+}
+
+/// Reads what a stream holds now under some subjects, in its order, until that is enough.
+async fn read(
+    stream: &Stream,
+    filter_subject: String,
+    filter_subjects: Vec<String>,
+    mut take: impl FnMut(u64, &Message) -> Result<bool>,
+) -> Result<()> {
     let reader = stream
         .create_consumer(pull::OrderedConfig {
-            filter_subject: config.filter_subject.clone(),
-            filter_subjects: config.filter_subjects.clone(),
+            filter_subject,
+            filter_subjects,
             deliver_policy: DeliverPolicy::All,
             ..pull::OrderedConfig::default()
         })
         .await
         .map_err(bus_error)?;
-    let mut held = Vec::new();
     if reader.cached_info().num_pending == 0 {
-        return Ok(held);
+        return Ok(());
     }
     let mut messages = reader.messages().await.map_err(bus_error)?;
     while let Some(message) = messages.next().await {
         let message = message.map_err(bus_error)?;
         let info = message.info();
         let info = info.map_err(|error| crate::Error::Bus(error.to_string()))?;
-        if info.stream_sequence > floor {
-            break;
-        }
-        let headers = message.headers.as_ref();
-        let only = headers.and_then(|headers| headers.get(REPLAY_TO));
-        if only.is_none_or(|name| name.as_str() == consumer.name) {
-            held.push(Held {
-                position: info.stream_sequence,
-                ids: ids_of(headers, &message.payload),
-            });
-        }
-        if info.pending == 0 {
+        if !take(info.stream_sequence, &message)? || info.pending == 0 {
             break;
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 /// The ids that a claim of a message may be under: that of the batch, or those of its events.
