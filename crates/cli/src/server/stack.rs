@@ -14,8 +14,8 @@ use localservers::{NatsUser, Options, Servers, StartOptions};
 use platform::{
     Clock, Service, address,
     config::{
-        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
-        TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks,
+        OperatorToken, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -188,6 +188,7 @@ async fn launch(
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
         webhook_networks: Networks::webhooks_from_env().map_err(setting)?,
+        operator: OperatorToken::from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
     };
     keep_admin_url(servers, data_dir, &launch.database)?;

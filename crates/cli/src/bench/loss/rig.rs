@@ -273,6 +273,7 @@ fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Resul
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::default(),
         webhook_networks: Networks::default(),
+        operator: None,
         calls: CallRate::NONE,
     })
 }
