@@ -83,7 +83,7 @@ pub struct Config {
     /// Private networks that webhooks may be sent to, also without TLS; none where unset. Variable
     /// `VALUTAI_WEBHOOK_NETWORKS`.
     pub webhook_networks: Networks,
-    /// What lets operators in; nobody without it. Variable `VALUTAI_OPERATOR_TOKEN_SHA256`.
+    /// What lets operators in; nobody without it. Variable `VALUTAI_OPERATOR_TOKEN_HASH`.
     pub operator: Option<OperatorToken>,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,

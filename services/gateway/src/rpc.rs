@@ -71,7 +71,7 @@ impl Gateway {
         match token.zip(known) {
             Some((token, known)) if known.is(token) => self.callers.context(&metadata).await,
             _ => Err(Status::unauthenticated(
-                "this call is an operator's: send the operator's token as \"authorization: Bearer TOKEN\", whose SHA-256 the gateway has in VALUTAI_OPERATOR_TOKEN_SHA256",
+                "this call is an operator's: send the operator's token as \"authorization: Bearer TOKEN\", whose SHA-256 the gateway has in VALUTAI_OPERATOR_TOKEN_HASH",
             )),
         }
     }

@@ -17,7 +17,7 @@ impl OperatorToken {
     /// Where the variable is malformed.
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         parsed(
-            "VALUTAI_OPERATOR_TOKEN_SHA256",
+            "VALUTAI_OPERATOR_TOKEN_HASH",
             "the SHA-256 of the token, 64 hexadecimal digits as sha256sum prints them",
         )
     }
