@@ -319,7 +319,7 @@ def replay(args):
         kept = [(key, value) for key, value in headers
                 if not key.startswith("valutai-dead-") and key != "Nats-Msg-Id"]
         # A message id of its own: with the first one the stream would take it for a repetition.
-        kept.append(("Nats-Msg-Id", f"{head['ce-id']}:replay:{sequence}"))
+        kept.append(("Nats-Msg-Id", f"{head.get('ce-id') or head['valutai-batch-id']}:replay:{sequence}"))
         answer = json.loads(nats.request(head["valutai-dead-subject"], base64.b64decode(data), kept))
         if "error" in answer:
             raise Problem(f"not replayed: {answer['error'].get('description')}")

@@ -220,7 +220,16 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "TransferOwnership",
             "VerifyAuditTrail",
             "DeleteDataset",
-            "SetLedgerSettings"
+            "SetLedgerSettings",
+            "CreateWebhook",
+            "DeleteWebhook",
+            "GetWebhookDelivery",
+            "ListWebhookDeliveries",
+            "ListWebhooks",
+            "ReplayWebhookDeliveries",
+            "RotateWebhookSecret",
+            "TestWebhook",
+            "UpdateWebhook",
         ]
     );
     assert_eq!(

@@ -30,10 +30,14 @@ fn page() -> String {
          beside\neach method is what the gateway and, once more, the service judge a caller by. Methods that services \
          keep among\nthemselves are left out: the gateway answers as if there were none.\n\nWhatever the role, a caller \
          reaches the data of the own organisation only. An API key may what its role may, except\nwhat needs a person: \
-         changing the account, making keys, moving between organisations.\n",
+         changing the account, making keys, moving between organisations.\n\nMethods of \
+         `valutai.auth.v1.OperatorService` are for whoever runs the installation, by a token of its own: deploy/README.md.\n",
     );
     let mut domain = "";
-    for method in METHODS.values().filter(|m| m.right != Right::Internal) {
+    for method in METHODS
+        .values()
+        .filter(|m| !matches!(m.right, Right::Internal | Right::Operator))
+    {
         if method.domain != domain {
             domain = &method.domain;
             let _ = write!(

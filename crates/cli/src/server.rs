@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::{args::Global, error::Result};
 
+pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod keys;
@@ -30,6 +31,9 @@ pub enum ServerCommand {
     Keys(keys::KeysCommand),
     /// Write the users of nats-server, with what each service may say and hear
     NatsConfig(nats_config::NatsConfigArgs),
+    /// Look at events that could not be handled, and give them back or discard them; works while services are down
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// Say what is missing or misconfigured on this machine, and how to mend it
     Doctor(doctor::DoctorArgs),
 }
@@ -46,6 +50,7 @@ pub async fn run(command: ServerCommand, global: &Global) -> Result<()> {
         ServerCommand::Migrate(args) => migrate::run(&args).await,
         ServerCommand::Keys(command) => keys::run(command).await,
         ServerCommand::NatsConfig(args) => nats_config::run(&args),
+        ServerCommand::DeadLetters(command) => dead_letters::run(command, global.output).await,
         ServerCommand::Doctor(args) => doctor::run(&args, global.output),
     }
 }

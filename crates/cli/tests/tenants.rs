@@ -100,7 +100,10 @@ async fn neither_sees_anything_of_the_other_through_any_method() -> TestResult {
         "ours-quote",
     ];
     let mut walked = 0;
-    for method in METHODS.values().filter(|m| m.right != Right::Internal) {
+    for method in METHODS
+        .values()
+        .filter(|m| !matches!(m.right, Right::Internal | Right::Operator))
+    {
         walked += 1;
         let body = raw::request(method, &|field| ours.value(method, field));
         // A stream of events stays open and silent: what has to be seen is its first message.
@@ -175,6 +178,8 @@ async fn every_role_may_what_the_contract_says_and_no_more() -> TestResult {
             let what = format!("{} as {role:?}: {outcome:?}", method.path());
             match (method.right, role) {
                 (Right::Internal, _) => assert_eq!(code, Code::Unimplemented, "{what}"),
+                // Which no member is, owners included.
+                (Right::Operator, _) => assert_eq!(code, Code::Unauthenticated, "{what}"),
                 (Right::Public, _) => assert_ne!(code, Code::PermissionDenied, "{what}"),
                 (_, Role::Unspecified) => assert_eq!(code, Code::Unauthenticated, "{what}"),
                 (Right::Analyst | Right::Owner, Role::Viewer) | (Right::Owner, Role::Analyst) => {
@@ -212,7 +217,7 @@ async fn every_service_judges_the_caller_once_more() -> TestResult {
     let mut refused = 0;
     for method in METHODS.values().filter(|method| method.is_unary()) {
         let lower = match method.right {
-            Right::Public | Right::Internal | Right::Unspecified => continue,
+            Right::Public | Right::Internal | Right::Operator | Right::Unspecified => continue,
             Right::Viewer => vec![],
             Right::Analyst => vec![Role::Viewer],
             Right::Owner => vec![Role::Viewer, Role::Analyst],

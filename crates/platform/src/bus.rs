@@ -3,7 +3,7 @@
 
 mod subjects;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use async_nats::{
     Client, ConnectOptions, Event, HeaderMap,
@@ -22,7 +22,7 @@ use uuid::Uuid;
 pub use self::subjects::Subjects;
 use crate::{
     address, batch,
-    config::Config,
+    config::{ACK_WAIT, Config, Secret},
     error::{Error, Result},
     patience::waiting_for,
 };
@@ -60,7 +60,25 @@ impl Bus {
     /// Where the address or credentials are refused.
     pub async fn connect(config: &Config, name: &str) -> Result<Self> {
         let authorities = config.nats_ca.as_deref();
-        let address = address::nats(config.nats_url.expose(), authorities)?;
+        let bus = Self::open(&config.nats_url, authorities, &config.subject_prefix, name).await?;
+        Ok(Self {
+            replicas: config.stream_replicas,
+            ack_wait: config.ack_wait,
+            ..bus
+        })
+    }
+
+    /// Connects without the settings of a service, for an operator; keeps trying while NATS is away.
+    ///
+    /// # Errors
+    /// Where the address or credentials are refused.
+    pub async fn open(
+        url: &Secret,
+        authorities: Option<&Path>,
+        subject_prefix: &str,
+        name: &str,
+    ) -> Result<Self> {
+        let address = address::nats(url.expose(), authorities)?;
         // The client takes credentials out of an address only where told to.
         let options = match (address.username(), address.password()) {
             (Some(user), password) => ConnectOptions::with_user_and_password(
@@ -104,9 +122,9 @@ impl Bus {
         Ok(Self {
             client,
             context,
-            subjects: Subjects::new(&config.subject_prefix),
-            replicas: config.stream_replicas,
-            ack_wait: config.ack_wait,
+            subjects: Subjects::new(subject_prefix),
+            replicas: 1,
+            ack_wait: ACK_WAIT,
             losses,
         })
     }

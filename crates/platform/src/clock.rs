@@ -25,6 +25,12 @@ impl Clock {
         Self(Arc::new(move || at))
     }
 
+    /// A clock that is read by a function, for tests that move it.
+    #[must_use]
+    pub fn reading(read: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod keys;
+mod operator;
 mod providers;
 mod tls;
 mod uploads;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
+    operator::OperatorToken,
     providers::{Provider, ProviderKind, is_loopback},
     tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
@@ -78,6 +80,11 @@ pub struct Config {
     /// How long a gateway goes on with a token that auth has confirmed where it hears nothing of its end. Variable
     /// `VALUTAI_TOKEN_SECONDS`, default 5, 60 at the most; 0 has auth asked at every call.
     pub token_memory: Duration,
+    /// Private networks that webhooks may be sent to, also without TLS; none where unset. Variable
+    /// `VALUTAI_WEBHOOK_NETWORKS`.
+    pub webhook_networks: Networks,
+    /// What lets operators in; nobody without it. Variable `VALUTAI_OPERATOR_TOKEN_HASH`.
+    pub operator: Option<OperatorToken>,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
 }
@@ -253,6 +260,8 @@ impl Config {
             accounts: Accounts::from_env()?,
             trusted_proxies: Networks::trusted_proxies_from_env()?,
             token_memory: token_memory(parsed("VALUTAI_TOKEN_SECONDS", TOKEN_SECONDS)?)?,
+            webhook_networks: Networks::webhooks_from_env()?,
+            operator: OperatorToken::from_env()?,
             calls: calls_from_env()?,
         })
     }
@@ -338,28 +347,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_addresses_of_scanners() {
-        assert_eq!(
-            "clamav:3310".parse(),
-            Ok(ClamdAddress::Tcp("clamav:3310".to_owned()))
-        );
-        assert_eq!(
-            "unix:/run/clamd.sock".parse(),
-            Ok(ClamdAddress::Unix("/run/clamd.sock".into()))
-        );
-        for bad in [
-            "clamav",
-            ":3310",
-            "clamav:",
-            "clamav:x",
-            "unix:",
-            "unix:clamd",
-        ] {
-            assert_eq!(bad.parse::<ClamdAddress>(), Err(()), "{bad}");
-        }
-    }
-
-    #[test]
     fn tokens_are_never_believed_for_long() {
         let memory = |seconds| token_memory(seconds).ok().map(|memory| memory.as_secs());
         assert_eq!(memory(None), Some(5));
@@ -376,6 +363,7 @@ mod tests {
             include_str!("config.rs"),
             include_str!("config/accounts.rs"),
             include_str!("config/keys.rs"),
+            include_str!("config/operator.rs"),
             include_str!("config/tls.rs"),
             include_str!("config/providers.rs")
         );

@@ -1,79 +1,33 @@
 //! Durable consumers: pull, handle, acknowledge; wait longer after each failure; move what cannot be
-//! handled to the dead letters. Deliberately no idempotence of its own: handlers claim the event in
-//! the transaction of its effect.
+//! handled to the dead letters, and wait with a message in hand where what everybody needs is away.
+//! Deliberately no idempotence of its own: handlers claim the event in the transaction of its effect.
 
+mod delivery;
 mod lots;
 
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures::{FutureExt as _, StreamExt, future::BoxFuture};
 use prost::Name;
 use tokio::time::sleep;
-use uuid::{Uuid, Version};
+use uuid::Uuid;
 
+pub use self::delivery::{Delivered, Delivery, Told};
 use crate::{
     bus::{Bus, bus_error},
+    dead::reconcile::INBOX,
     error::{Coded, Fate, Result, chain},
     shutdown::Shutdown,
 };
 
 /// At this delivery a message that still fails is a dead letter.
 const LAST_DELIVERY: i64 = 5;
+/// A message that comes this often was taken by processes that ended before they said what became of it.
+const TOO_OFTEN: i64 = 10;
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const PULL_HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// One delivery of an event.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// The event's id, for the inbox.
-    pub event_id: Uuid,
-    /// The tenant, from the subject.
-    pub tenant: Uuid,
-    /// Name of the consumer, for the inbox.
-    pub consumer: String,
-    /// How often it has been delivered, this time included.
-    pub attempt: i64,
-}
-
-/// Events of one type and tenant that are handled together.
-#[derive(Debug, Clone)]
-pub struct Delivered<E> {
-    /// The tenant, from the subject.
-    pub tenant: Uuid,
-    /// Name of the consumer, for the inbox.
-    pub consumer: String,
-    /// What each message holds, under its id, for the inbox.
-    pub parcels: Vec<(Uuid, Vec<E>)>,
-}
-
-impl<E> Delivered<E> {
-    /// All of the events, in their order, whether they were handled before or not.
-    pub fn events(&self) -> impl Iterator<Item = &E> {
-        self.parcels.iter().flat_map(|(_, events)| events)
-    }
-}
-
-impl Delivery {
-    /// Whether a failure now is the end of it.
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.attempt >= LAST_DELIVERY
-    }
-
-    /// When the event was made, by its id; later than that it may have waited. `None` where the id
-    /// is of another kind than ours.
-    #[must_use]
-    pub fn made_at(&self) -> Option<DateTime<Utc>> {
-        if self.event_id.get_version() != Some(Version::SortRand) {
-            return None;
-        }
-        let (seconds, nanos) = self.event_id.get_timestamp()?.to_unix();
-        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
-    }
-}
 
 /// Why handling failed, and what becomes of the message.
 #[derive(Debug, Clone)]
@@ -99,7 +53,7 @@ enum Handler {
     /// One after the other.
     Each(Arc<dyn Fn(Delivery, Bytes) -> Handling + Send + Sync>),
     /// All that have come at once.
-    Together(Arc<dyn Fn(Delivered<Bytes>) -> Handling + Send + Sync>),
+    Together(Arc<dyn Fn(Delivered<Told>) -> Handling + Send + Sync>),
 }
 
 /// How messages are taken.
@@ -119,6 +73,8 @@ pub struct Consumer {
     name: String,
     domain: String,
     turns: Turns,
+    /// The schema whose inbox has a row for every event that was handled.
+    inbox: Option<String>,
     handlers: HashMap<String, Handler>,
 }
 
@@ -137,6 +93,7 @@ impl Consumer {
             name: format!("{service}-{domain}"),
             domain: domain.to_owned(),
             turns: Turns::InOrder,
+            inbox: None,
             handlers: HashMap::new(),
         }
     }
@@ -156,6 +113,16 @@ impl Consumer {
     pub fn together(self, at_once: usize) -> Self {
         Self {
             turns: Turns::Together(at_once),
+            ..self
+        }
+    }
+
+    /// Says that every event it handles is claimed in the inbox of a schema, so that what is acknowledged can be held against
+    /// that: see [`crate::dead::reconcile`].
+    #[must_use]
+    pub fn claims_all(self, schema: &str) -> Self {
+        Self {
+            inbox: Some(schema.to_owned()),
             ..self
         }
     }
@@ -189,11 +156,12 @@ impl Consumer {
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let raw = Handler::Together(Arc::new(move |delivered: Delivered<Bytes>| {
+        let raw = Handler::Together(Arc::new(move |delivered: Delivered<Told>| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
-                let decoded = |(id, bodies): (Uuid, Vec<Bytes>)| {
-                    let events: Result<Vec<E>, _> = bodies.into_iter().map(E::decode).collect();
+                let decoded = |(id, told): (Uuid, Vec<Told>)| {
+                    let bodies = told.into_iter().map(|told| told.body);
+                    let events: Result<Vec<E>, _> = bodies.map(E::decode).collect();
                     Ok((id, events?))
                 };
                 let parcels: Result<Vec<_>> = delivered.parcels.into_iter().map(decoded).collect();
@@ -206,6 +174,18 @@ impl Consumer {
             })
         }));
         self.handlers.insert(E::full_name(), raw);
+        self
+    }
+
+    /// Handles an event type as [`Consumer::on_all`] does, by its full name, and each event as it came.
+    #[must_use]
+    pub fn on_told<F, R>(mut self, event_type: &str, handler: F) -> Self
+    where
+        F: Fn(Delivered<Told>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let raw = Handler::Together(Arc::new(move |delivered| Box::pin(handler(delivered))));
+        self.handlers.insert(event_type.to_owned(), raw);
         self
     }
 
@@ -250,8 +230,8 @@ impl Consumer {
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: bus.ack_wait(),
-            // A net: the last delivery is dead-lettered here, not dropped by the server.
-            max_deliver: LAST_DELIVERY + 2,
+            // The last delivery is dead-lettered here, and none is dropped by the server.
+            max_deliver: TOO_OFTEN + 5,
             max_ack_pending: if self.turns == Turns::InOrder {
                 1
             } else {
@@ -259,6 +239,11 @@ impl Consumer {
             },
             filter_subject,
             filter_subjects,
+            metadata: self
+                .inbox
+                .iter()
+                .map(|schema| (INBOX.to_owned(), schema.clone()))
+                .collect(),
             ..pull::Config::default()
         };
         bus.context()
@@ -299,7 +284,7 @@ impl Consumer {
             match next {
                 Some(message) => {
                     let message = message.map_err(bus_error)?;
-                    self.process(bus, vec![message]).await;
+                    self.process(bus, shutdown, vec![message]).await;
                 }
                 None => return Ok(()),
             }
@@ -336,7 +321,7 @@ impl Consumer {
                 while let Some(Some(message)) = messages.next().now_or_never() {
                     come.push(message.map_err(broken)?);
                 }
-                self.process(bus, come).await;
+                self.process(bus, shutdown, come).await;
             }
         }
     }

@@ -24,6 +24,8 @@ pub enum Code {
     Late,
     /// Something this depends on is away; trying again may help.
     Unavailable,
+    /// What everything depends on is away, such as Postgres: nobody's fault, and over when it is back.
+    Away,
     /// Our fault.
     Internal,
 }
@@ -31,8 +33,10 @@ pub enum Code {
 /// What becomes of a message whose handling failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is delivered again after a delay.
+    /// It is delivered again after a delay, a few times.
     Retry,
+    /// It waits until what it needs is back, however long that takes.
+    Wait,
     /// It goes to the dead letters at once.
     DeadLetter,
 }
@@ -50,7 +54,7 @@ impl Code {
             Self::FailedPrecondition => tonic::Code::FailedPrecondition,
             Self::Exhausted => tonic::Code::ResourceExhausted,
             Self::Late => tonic::Code::DeadlineExceeded,
-            Self::Unavailable => tonic::Code::Unavailable,
+            Self::Unavailable | Self::Away => tonic::Code::Unavailable,
             Self::Internal => tonic::Code::Internal,
         }
     }
@@ -59,6 +63,7 @@ impl Code {
     #[must_use]
     pub fn fate(self) -> Fate {
         match self {
+            Self::Away => Fate::Wait,
             Self::Unavailable | Self::Internal | Self::Exhausted => Fate::Retry,
             _ => Fate::DeadLetter,
         }
@@ -67,7 +72,7 @@ impl Code {
     /// Whether it is ours to mend, and so logged as an error.
     #[must_use]
     pub fn is_fault(self) -> bool {
-        matches!(self, Self::Internal | Self::Unavailable)
+        matches!(self, Self::Internal | Self::Unavailable | Self::Away)
     }
 }
 
@@ -83,7 +88,7 @@ pub fn to_status(error: &dyn Coded) -> Status {
     if code.is_fault() {
         tracing::error!(error = %chain(error), "request failed");
         let message = match code {
-            Code::Unavailable => {
+            Code::Unavailable | Code::Away => {
                 "a part of the system is not reachable right now: try again shortly"
             }
             _ => "an internal error happened; it has been logged under this request's id",
@@ -216,6 +221,8 @@ impl Coded for Error {
                 tonic::Code::FailedPrecondition => Code::FailedPrecondition,
                 tonic::Code::PermissionDenied => Code::Forbidden,
                 tonic::Code::Unauthenticated => Code::Unauthenticated,
+                // The service called is not there, or what it needs is not.
+                tonic::Code::Unavailable => Code::Away,
                 _ => Code::Unavailable,
             },
             _ => Code::Internal,
@@ -229,17 +236,23 @@ fn database_code(error: &sqlx::Error) -> Code {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_) => Code::Unavailable,
-        // Class 57 is an operator's intervention, 40 a lost race, 53 a full server.
-        sqlx::Error::Database(error)
-            if error.code().is_some_and(|code| {
-                ["57", "40", "53"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
-            }) =>
-        {
-            Code::Unavailable
-        }
+        | sqlx::Error::Protocol(_) => Code::Away,
+        sqlx::Error::Database(error) => error
+            .code()
+            .map_or(Code::Internal, |code| state_code(&code)),
+        _ => Code::Internal,
+    }
+}
+
+/// What an SQLSTATE means for who asked.
+fn state_code(state: &str) -> Code {
+    match state.get(..2) {
+        // A statement that took too long may take as long the next time.
+        _ if state == "57014" => Code::Unavailable,
+        // An operator's intervention, such as a shutdown; a full server; a broken connection.
+        Some("57" | "53" | "08") => Code::Away,
+        // A lost race.
+        Some("40") => Code::Unavailable,
         _ => Code::Internal,
     }
 }
@@ -247,5 +260,26 @@ fn database_code(error: &sqlx::Error) -> Code {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         to_status(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_told_from_what_may_be_the_messages_fault() {
+        let fate = |state| state_code(state).fate();
+        for away in ["57P01", "57P03", "53300", "53100", "08006"] {
+            assert_eq!(fate(away), Fate::Wait, "{away}");
+        }
+        for again in ["57014", "40001", "40P01", "23505", "XX000"] {
+            assert_eq!(fate(again), Fate::Retry, "{again}");
+        }
+        let call = |status| Error::from(status).code().fate();
+        assert_eq!(call(Status::unavailable("x")), Fate::Wait);
+        assert_eq!(call(Status::deadline_exceeded("x")), Fate::Retry);
+        assert_eq!(call(Status::not_found("x")), Fate::DeadLetter);
+        assert_eq!(Error::from(sqlx::Error::PoolTimedOut).code(), Code::Away);
     }
 }

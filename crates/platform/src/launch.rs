@@ -10,7 +10,10 @@ use sqlx::{
 
 use crate::{
     Clock, Config, address,
-    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, TlsFiles, UploadLimits},
+    config::{
+        Accounts, CallRate, ClamdAddress, Keys, Networks, OperatorToken, Secret, TlsFiles,
+        UploadLimits,
+    },
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -58,6 +61,10 @@ pub struct Launch {
     pub trusted_proxies: Networks,
     /// How long a gateway believes a token where it hears nothing of its end.
     pub token_memory: Duration,
+    /// Private networks that webhooks may be sent to.
+    pub webhook_networks: Networks,
+    /// What lets operators in.
+    pub operator: Option<OperatorToken>,
     /// What each organisation may call.
     pub calls: CallRate,
 }
@@ -145,6 +152,8 @@ impl Launch {
             accounts: self.accounts.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             token_memory: self.token_memory,
+            webhook_networks: self.webhook_networks.clone(),
+            operator: self.operator.clone(),
             calls: self.calls,
         })
     }

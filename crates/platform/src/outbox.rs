@@ -94,6 +94,21 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The message of it, for those who have no outbox.
+    pub(crate) fn message(&self) -> Outgoing {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            headers.insert(name.as_str(), value.as_str());
+        }
+        Outgoing {
+            subject: self.subject.clone(),
+            headers,
+            body: Bytes::from(self.body.clone()),
+        }
+    }
+}
+
 /// An encoded event and its `traceparent`.
 type Encoded<'e> = (Vec<u8>, Option<&'e str>);
 

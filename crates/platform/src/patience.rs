@@ -27,7 +27,7 @@ where
     let mut pause = FIRST_PAUSE;
     loop {
         match attempt().await {
-            Err(error) if error.code() == Code::Unavailable => {
+            Err(error) if matches!(error.code(), Code::Unavailable | Code::Away) => {
                 tracing::warn!(error = %chain(&error), "waiting for {server}");
             }
             outcome => return outcome,

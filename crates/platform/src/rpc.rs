@@ -115,17 +115,19 @@ impl Transport for NatsTransport {
     }
 }
 
-/// Answers a service's calls until told to stop, then finishes those it has taken.
+/// Answers the calls of a domain's services until told to stop, then finishes those it has taken.
 ///
 /// # Errors
 /// Where NATS refuses the subscription.
 pub(crate) async fn serve(
     bus: Bus,
-    service: Arc<dyn Dispatch>,
+    services: Vec<Arc<dyn Dispatch>>,
     database: Option<Database>,
     shutdown: Shutdown,
 ) -> Result<impl Future<Output = ()>> {
-    let domain = domain_of(service.service()).to_owned();
+    let services: Arc<[Arc<dyn Dispatch>]> = services.into();
+    let domain = services.first().map(|service| domain_of(service.service()));
+    let domain = domain.unwrap_or_default().to_owned();
     let mut calls = bus
         .client()
         .queue_subscribe(bus.subjects().call(&domain, "*"), domain.clone())
@@ -146,10 +148,10 @@ pub(crate) async fn serve(
             let call = Call::read(message, &held);
             // The place is taken here, so that a tenant's calls keep their order.
             let ticket = permits.enqueue(call.tenant());
-            let (service, bus, database) = (Arc::clone(&service), bus.clone(), database.clone());
+            let (services, bus, database) = (Arc::clone(&services), bus.clone(), database.clone());
             // A task of its own, which a client that goes away does not cancel.
             running.spawn(async move {
-                call.answer(&bus, service.as_ref(), database.as_ref(), ticket)
+                call.answer(&bus, &services, database.as_ref(), ticket)
                     .await;
             });
         };
@@ -206,7 +208,7 @@ impl Call {
     async fn answer(
         self,
         bus: &Bus,
-        service: &dyn Dispatch,
+        services: &[Arc<dyn Dispatch>],
         database: Option<&Database>,
         ticket: Result<Ticket, Full>,
     ) {
@@ -217,6 +219,9 @@ impl Call {
             return;
         };
         let method = subject.rsplit('.').next().unwrap_or_default().to_owned();
+        let Some(service) = service_of(services, &method) else {
+            return;
+        };
         let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %self.context.request_id);
         telemetry::continue_trace(&span, self.traceparent.as_deref());
         let outcome = match ticket {
@@ -289,6 +294,13 @@ async fn dispatch(
         Some(database) => audit::observe(database, known, context, request, judged).await,
         None => judged(context, request).await,
     }
+}
+
+/// The service that has a method; the first one where none has, which says so.
+fn service_of<'s>(services: &'s [Arc<dyn Dispatch>], method: &str) -> Option<&'s dyn Dispatch> {
+    let has = |service: &&Arc<dyn Dispatch>| find_method(service.service(), method).is_some();
+    let found = services.iter().find(has).or(services.first());
+    found.map(AsRef::as_ref)
 }
 
 fn find_method(service: &str, method: &str) -> Option<&'static Method> {

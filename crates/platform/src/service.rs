@@ -91,7 +91,7 @@ impl Kit {
 /// What a service runs.
 #[derive(Default)]
 pub struct Wiring {
-    rpc: Option<Arc<dyn Dispatch>>,
+    rpc: Vec<Arc<dyn Dispatch>>,
     consumers: Vec<Consumer>,
     tasks: Vec<(&'static str, BoxFuture<'static, ()>)>,
     address: Option<SocketAddr>,
@@ -112,10 +112,10 @@ impl Wiring {
         Self::default()
     }
 
-    /// Answers calls.
+    /// Answers calls; of several services of a domain each its own.
     #[must_use]
     pub fn rpc(mut self, dispatch: impl Dispatch) -> Self {
-        self.rpc = Some(Arc::new(dispatch));
+        self.rpc.push(Arc::new(dispatch));
         self
     }
 
@@ -205,10 +205,10 @@ pub async fn start(
         consumer.ensure(&kit.bus).await?;
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
     }
-    if let Some(dispatch) = wiring.rpc {
+    if !wiring.rpc.is_empty() {
         let serving = rpc::serve(
             kit.bus.clone(),
-            dispatch,
+            wiring.rpc,
             kit.database.clone(),
             kit.shutdown.clone(),
         )

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     batch,
     bus::{Bus, bus_error},
+    dead::REPLAY_TO,
     error::Result,
 };
 
@@ -180,7 +181,12 @@ fn events_of(message: &Message, begun: Position) -> Result<Vec<Raw>> {
         .and_then(|headers| headers.get("ce-type"))
         .map(ToString::to_string)
         .unwrap_or_default();
-    let carried = batch::unpack(message.headers.as_ref(), &message.payload)?;
+    // Watchers had it when it came first.
+    let headers = message.headers.as_ref();
+    if headers.is_some_and(|headers| headers.get(REPLAY_TO).is_some()) {
+        return Ok(Vec::new());
+    }
+    let carried = batch::unpack(headers, &message.payload)?;
     let count = carried.len();
     let events = carried.into_iter().enumerate().map(|(at, event)| Raw {
         position: match at + 1 == count {

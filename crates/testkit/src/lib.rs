@@ -82,6 +82,8 @@ impl World {
             },
             trusted_proxies: Networks::default(),
             token_memory: TOKEN_MEMORY,
+            webhook_networks: Networks::default(),
+            operator: None,
             calls: platform::config::CallRate::default(),
         };
         launch.prepare(services).await?;

@@ -15,8 +15,10 @@ const AT_ONCE: usize = 100;
 /// The consumer of operations.
 pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
     let (database, commands) = (kit.database(), commands.clone());
-    Consumer::new("auth", "auth").together(AT_ONCE).on_all(
-        move |delivered: Delivered<OperationRecorded>| {
+    Consumer::new("auth", "auth")
+        .claims_all("auth")
+        .together(AT_ONCE)
+        .on_all(move |delivered: Delivered<OperationRecorded>| {
             let (database, commands) = (database.clone(), commands.clone());
             async move {
                 let opened = database.begin_together(delivered).await?;
@@ -30,6 +32,5 @@ pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
                 tx.commit().await?;
                 Ok::<(), Failure>(())
             }
-        },
-    )
+        })
 }

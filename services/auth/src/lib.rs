@@ -52,7 +52,10 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
             tracing::warn!("VALUTAI_MAIL is not set: nobody can be invited or set a new password")
         }
     }
-    Ok(wiring.rpc(proto::auth::auth_nats::Server(rpc::Rpc::new(commands))))
+    let operators = rpc::OperatorRpc::new(&kit);
+    Ok(wiring
+        .rpc(proto::auth::auth_nats::Server(rpc::Rpc::new(commands)))
+        .rpc(proto::auth::operator_nats::Server(operators)))
 }
 
 /// A setting that auth cannot start with.

@@ -185,6 +185,20 @@ pub enum Error {
     /// More is waiting to be computed than is useful.
     #[error("more predictions are asked for than can be computed: wait a second and try again")]
     Busy,
+    /// An endpoint is unknown.
+    #[error("there is no webhook {0}: list them with `valutai webhooks list`")]
+    NoWebhook(Uuid),
+    /// A delivery is unknown.
+    #[error(
+        "there is no delivery of the event {0} to this webhook: list them with `valutai webhooks deliveries`, which go back 30 days"
+    )]
+    NoDelivery(Uuid),
+    /// An endpoint is not one.
+    #[error("the webhook cannot be used: {0}")]
+    Webhook(String),
+    /// A tenant has as many endpoints as it may.
+    #[error("there are {0} webhooks already: delete one that is not needed")]
+    WebhookCount(i64),
     /// Something of ours broke.
     #[error("predicting broke down: {0}")]
     Broken(String),
@@ -210,9 +224,12 @@ impl Coded for Error {
         match self {
             Self::Late => Code::Late,
             Self::Busy => Code::Exhausted,
-            Self::NoModel(_) | Self::NoAlias(_) | Self::NoPrediction(_) | Self::NoOutcome(_) => {
-                Code::NotFound
-            }
+            Self::NoModel(_)
+            | Self::NoAlias(_)
+            | Self::NoPrediction(_)
+            | Self::NoOutcome(_)
+            | Self::NoWebhook(_)
+            | Self::NoDelivery(_) => Code::NotFound,
             Self::NotReady { .. }
             | Self::NoChampion
             | Self::NoCurve(_)
@@ -221,6 +238,7 @@ impl Coded for Error {
             | Self::ModelGone(_)
             | Self::NotRepeatable(_)
             | Self::KeyReused
+            | Self::WebhookCount(_)
             | Self::NotComparable(_) => Code::FailedPrecondition,
             Self::ModelOnItsWay | Self::NotKept => Code::Unavailable,
             Self::NoQuote
@@ -239,6 +257,7 @@ impl Coded for Error {
             | Self::Estimate(_)
             | Self::RecordCount(_)
             | Self::Retention(_)
+            | Self::Webhook(_)
             | Self::TimeRange
             | Self::TrackRecord(_)
             | Self::Portable(_) => Code::Invalid,

@@ -5,11 +5,11 @@
 use futures::StreamExt as _;
 use platform::{
     Kit,
-    consumer::{Consumer, Delivered, Delivery, Failure},
+    consumer::{Consumer, Delivered, Delivery, Failure, Told},
     error::chain,
     page::parse_id,
 };
-use prost::Message as _;
+use prost::{Message as _, Name as _};
 use proto::{
     ingestion::{DatasetDeleted, DatasetImported},
     prediction::PredictionMade,
@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::Commands,
+    commands::{Commands, Webhooks},
+    domain::webhooks::offered,
     store::{self, ModelRow},
 };
 
@@ -31,7 +32,7 @@ pub fn consumer(kit: &Kit, commands: &Commands) -> Consumer {
     let (trained, promoted, flagged) = (kit.clone(), kit.clone(), kit.clone());
     let commands = commands.clone();
     let named = kit.clone();
-    Consumer::new("prediction", "training")
+    Consumer::new("prediction", "training").claims_all("prediction")
         .on(move |delivery: Delivery, event: ModelTrained| {
             let kit = trained.clone();
             async move { Ok::<(), Failure>(note_trained(&kit, &delivery, event).await?) }
@@ -75,6 +76,28 @@ pub fn decided_consumer(commands: &Commands) -> Consumer {
             let commands = deleted.clone();
             async move { Ok::<(), Failure>(commands.note_deleted(&delivery, &event).await?) }
         })
+}
+
+/// The consumer of prediction's own news for webhooks, apart from all others: what it is late with, nobody else waits for.
+pub fn webhook_consumer(webhooks: &Webhooks) -> Consumer {
+    let consumer = Consumer::new("prediction-webhooks", "prediction").together(AT_ONCE);
+    let promoted = ModelPromoted::full_name();
+    let own = offered().into_iter().filter(|name| *name != promoted);
+    own.fold(consumer, |consumer, name| noting(consumer, &name, webhooks))
+}
+
+/// The consumer of training's news for webhooks.
+pub fn promotion_consumer(webhooks: &Webhooks) -> Consumer {
+    let consumer = Consumer::new("prediction-webhooks", "training").together(AT_ONCE);
+    noting(consumer, &ModelPromoted::full_name(), webhooks)
+}
+
+fn noting(consumer: Consumer, event_type: &str, webhooks: &Webhooks) -> Consumer {
+    let webhooks = webhooks.clone();
+    consumer.on_told(event_type, move |told: Delivered<Told>| {
+        let webhooks = webhooks.clone();
+        async move { Ok::<(), Failure>(webhooks.note(&told).await?) }
+    })
 }
 
 /// What is done with predictions once they are answered.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use platform::{Kit, error::chain};
 
 use crate::{
-    commands::{Commands, expire},
+    commands::{Commands, Webhooks, expire},
     store,
 };
 
@@ -50,6 +50,20 @@ pub fn keep_retention(kit: Kit, commands: &Commands) -> impl Future<Output = ()>
             if let Err(error) = expire(&kit).await {
                 tracing::warn!(error = %chain(&error), "predictions that are kept no longer could not be removed, trying again in an hour");
             }
+        }
+    }
+}
+
+/// Removes deliveries of webhooks that are kept no longer, at the start and every hour, until told to stop.
+pub async fn keep_deliveries(kit: Kit, webhooks: Webhooks) {
+    let mut hour = tokio::time::interval(HOUR);
+    loop {
+        tokio::select! {
+            _ = hour.tick() => {}
+            () = kit.shutdown.cancelled() => return,
+        }
+        if let Err(error) = webhooks.expire().await {
+            tracing::warn!(error = %chain(&error), "old deliveries of webhooks could not be removed, trying again in an hour");
         }
     }
 }

@@ -29,14 +29,25 @@ pub const SERVICE: Service = Service {
 async fn wire(kit: Kit) -> platform::Result<Wiring> {
     jobs::ensure_partitions(&kit).await?;
     let commands = commands::Commands::new(&kit);
+    let webhooks = commands::Webhooks::new(&kit)?;
     let warming = events::keep_warm(&kit, &commands).await?;
     Ok(Wiring::new()
         .consume(events::consumer(&kit, &commands))
         .consume(events::shadow_consumer(&commands))
         .consume(events::decided_consumer(&commands))
+        .consume(events::webhook_consumer(&webhooks))
+        .consume(events::promotion_consumer(&webhooks))
         .task("warming", warming)
+        .task("webhooks", webhooks.clone().keep_delivering())
+        .task(
+            "deliveries",
+            jobs::keep_deliveries(kit.clone(), webhooks.clone()),
+        )
         .task("retention", jobs::keep_retention(kit.clone(), &commands))
         .task("partitions", jobs::keep_partitions(kit))
+        .rpc(proto::prediction::webhook_nats::Server(
+            rpc::WebhookRpc::new(webhooks),
+        ))
         .rpc(proto::prediction::prediction_nats::Server(rpc::Rpc::new(
             commands,
         ))))

@@ -1,6 +1,8 @@
 //! The calls that prediction answers: wire types in, commands, wire types out. Deliberately no rules,
 //! and no streams: the gateway makes them of these calls and of the events.
 
+mod webhooks;
+
 use platform::page::{Page, parse_id};
 use proto::{
     prediction::{self as pb, prediction_nats::PredictionService},
@@ -18,6 +20,8 @@ use crate::{
         messages::kept_detail,
     },
 };
+
+pub use webhooks::WebhookRpc;
 
 /// Answers the service's calls.
 #[derive(Debug)]

@@ -28,12 +28,15 @@ pub fn consumers(kit: &Kit) -> [Consumer; 3] {
     let predicted = kit.database();
     [
         Consumer::new("reporting", "ingestion")
+            .claims_all("reporting")
             .on(move |delivery, event| dataset_imported(imported.clone(), delivery, event))
             .on(move |delivery, event| dataset_deleted(deleted.clone(), delivery, event)),
         Consumer::new("reporting", "training")
+            .claims_all("reporting")
             .on(move |delivery, event| model_trained(trained.clone(), delivery, event))
             .on(move |delivery, event| model_promoted(promoted.clone(), delivery, event)),
         Consumer::new("reporting", "prediction")
+            .claims_all("reporting")
             .together(AT_ONCE)
             .on_all(move |delivered| predictions_made(predicted.clone(), delivered)),
     ]

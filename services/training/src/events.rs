@@ -35,6 +35,7 @@ pub fn own_consumer(kit: &Kit) -> Consumer {
 pub fn consumer(kit: &Kit) -> Consumer {
     let (imported, undone, deleted) = (kit.clone(), kit.clone(), kit.clone());
     Consumer::new("training", "ingestion")
+        .claims_all("training")
         .on(move |delivery: Delivery, event: DatasetImported| {
             let kit = imported.clone();
             async move { Ok::<(), Failure>(note_imported(&kit, &delivery, event).await?) }

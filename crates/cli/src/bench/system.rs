@@ -96,6 +96,8 @@ impl System {
             },
             token_memory: TOKEN_MEMORY,
             trusted_proxies: Networks::default(),
+            webhook_networks: Networks::default(),
+            operator: None,
             // One organisation is to show what the whole system can do.
             calls: CallRate::NONE,
         };

@@ -6,7 +6,10 @@ use std::{error::Error as StdError, fs, io, path::Path, time::Duration};
 use proto::{
     auth::auth_service_client::AuthServiceClient,
     ingestion::ingestion_service_client::IngestionServiceClient,
-    prediction::prediction_service_client::PredictionServiceClient,
+    prediction::{
+        prediction_service_client::PredictionServiceClient,
+        webhook_service_client::WebhookServiceClient,
+    },
     reporting::reporting_service_client::ReportingServiceClient,
     training::training_service_client::TrainingServiceClient,
 };
@@ -186,6 +189,10 @@ impl Connection {
     client!(
         /// The service of predictions.
         prediction, PredictionServiceClient
+    );
+    client!(
+        /// The service of webhooks.
+        webhooks, WebhookServiceClient
     );
     client!(
         /// The service of reports.

@@ -29,6 +29,7 @@ pub mod show;
 pub mod team;
 pub mod wait;
 pub mod watch;
+pub mod webhooks;
 pub mod workbook;
 
 pub use connection::Connection;
@@ -63,6 +64,9 @@ pub enum ClientCommand {
     /// Read past predictions, or watch them being made
     #[command(subcommand)]
     Predictions(predictions::PredictionsCommand),
+    /// Have events sent to addresses of your own
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Record how quotes ended, and what people thought beforehand
     #[command(subcommand)]
     Outcomes(outcomes::OutcomesCommand),
@@ -86,6 +90,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
         ClientCommand::Predict(args) => predict::run(args, &global).await,
         ClientCommand::Policy(command) => policy::run(command, &global).await,
         ClientCommand::Predictions(command) => predictions::run(command, &global).await,
+        ClientCommand::Webhooks(command) => webhooks::run(command, &global).await,
         ClientCommand::Outcomes(command) => outcomes::run(command, &global).await,
         ClientCommand::Reports(command) => reports::run(command, &global).await,
     }

@@ -76,6 +76,8 @@ const TABLE: [Rights; 6] = [
             ("", "ingestion", None),
             ("", "training", None),
             ("shadow", "prediction", Some("prediction.v1.PredictionMade")),
+            ("webhooks", "prediction", None),
+            ("webhooks", "training", Some("training.v1.ModelPromoted")),
         ],
         hears: &[ERASURE, "training.v1.ModelPromoted"],
         tails: &[],
@@ -141,6 +143,9 @@ impl Rights {
             may.push(format!("$JS.API.CONSUMER.MSG.NEXT.{of}"));
             may.push(format!("$JS.ACK.{of}.>"));
         }
+        if self.service == "auth" {
+            may.extend(settling_dead_letters(prefix));
+        }
         for domain in self.tails {
             may.push(format!("$JS.API.STREAM.INFO.{prefix}-{domain}"));
             // Of a consumer without a name, which the server gives it.
@@ -166,6 +171,24 @@ impl Rights {
         may.extend(self.hears.iter().map(|event| format!("{prefix}.*.{event}")));
         may
     }
+}
+
+/// What auth does for operators: it reads and removes dead letters, and publishes them again in the name of every domain. Who
+/// issues sessions could act as anybody in any case.
+fn settling_dead_letters(prefix: &str) -> Vec<String> {
+    let mut may = vec![
+        format!("$JS.API.STREAM.MSG.GET.{prefix}-dead"),
+        format!("$JS.API.STREAM.MSG.DELETE.{prefix}-dead"),
+    ];
+    for rights in TABLE.iter().filter(|rights| rights.has_domain) {
+        let domain = rights.service;
+        may.push(format!("$JS.API.CONSUMER.INFO.{prefix}-{domain}.*"));
+        if domain != "auth" {
+            may.push(format!("{prefix}.*.{domain}.v1.*"));
+            may.push(format!("$JS.API.STREAM.INFO.{prefix}-{domain}"));
+        }
+    }
+    may
 }
 
 /// What a service may say and hear, as nats-server's configuration writes it.

@@ -14,8 +14,8 @@ use localservers::{NatsUser, Options, Servers, StartOptions};
 use platform::{
     Clock, Service, address,
     config::{
-        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks, Secret,
-        TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
+        ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks,
+        OperatorToken, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -187,9 +187,12 @@ async fn launch(
         accounts: accounts(data_dir, durable).map_err(setting)?,
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::trusted_proxies_from_env().map_err(setting)?,
+        webhook_networks: Networks::webhooks_from_env().map_err(setting)?,
+        operator: OperatorToken::from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
     };
     keep_admin_url(servers, data_dir, &launch.database)?;
+    keep(&data_dir.join("admin-nats-url"), servers.nats_url())?;
     let failed = |error: platform::Error| Error::Failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(failed)?;
     let launched = launch
@@ -205,15 +208,19 @@ fn keep_admin_url(servers: &Servers, data_dir: &Path, database: &str) -> Result<
     let url = servers.postgres_url();
     let options = address::postgres(url).map_err(|error| Error::Failed(error.to_string()))?;
     let url = address::postgres_url(&options.database(database), url);
-    let path = data_dir.join("admin-postgres-url");
+    keep(&data_dir.join("admin-postgres-url"), &url)
+}
+
+/// Writes a file that its owner alone reads.
+fn keep(path: &Path, text: &str) -> Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&path)
-        .map_err(Error::file(&path))?;
-    file.write_all(url.as_bytes()).map_err(Error::file(&path))
+        .open(path)
+        .map_err(Error::file(path))?;
+    file.write_all(text.as_bytes()).map_err(Error::file(path))
 }
 
 /// Mail is printed unless told otherwise: nobody runs a mail server beside this. Where the data goes

@@ -228,6 +228,15 @@ impl Networks {
         Ok(parsed("VALUTAI_TRUSTED_PROXIES", expected)?.unwrap_or_default())
     }
 
+    /// Private networks that webhooks may be sent to.
+    ///
+    /// # Errors
+    /// Where the variable is malformed.
+    pub fn webhooks_from_env() -> Result<Self, ConfigError> {
+        let expected = "a list of networks such as 127.0.0.0/8,10.0.0.0/8";
+        Ok(parsed("VALUTAI_WEBHOOK_NETWORKS", expected)?.unwrap_or_default())
+    }
+
     /// Whether an address lies in one of them.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {

@@ -106,3 +106,30 @@ impl fmt::Display for ClamdAddress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_addresses_of_scanners() {
+        assert_eq!(
+            "clamav:3310".parse(),
+            Ok(ClamdAddress::Tcp("clamav:3310".to_owned()))
+        );
+        assert_eq!(
+            "unix:/run/clamd.sock".parse(),
+            Ok(ClamdAddress::Unix("/run/clamd.sock".into()))
+        );
+        for bad in [
+            "clamav",
+            ":3310",
+            "clamav:",
+            "clamav:x",
+            "unix:",
+            "unix:clamd",
+        ] {
+            assert_eq!(bad.parse::<ClamdAddress>(), Err(()), "{bad}");
+        }
+    }
+}

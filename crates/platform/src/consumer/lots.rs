@@ -7,22 +7,29 @@ use async_nats::{
     HeaderMap,
     jetstream::{AckKind, Message},
 };
-use bytes::Bytes;
 use tokio::time::sleep;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY};
+use super::{
+    Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY, TOO_OFTEN, Told,
+};
 use crate::{
     batch::{self, Carried},
     bus::{Bus, Outgoing},
+    dead::{ATTEMPTS, REPLAY_TO},
     error::{Fate, Result, chain},
+    shutdown::Shutdown,
     telemetry,
 };
 
+/// Between two looks at whether what was away is back.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 impl Consumer {
     /// Handles messages that came together, and settles each.
-    pub(super) async fn process(&self, bus: &Bus, messages: Vec<Message>) {
+    pub(super) async fn process(&self, bus: &Bus, shutdown: &Shutdown, messages: Vec<Message>) {
         let mut together: Vec<Lot> = Vec::new();
         for message in messages {
             let lot = self.lot(bus, message).await;
@@ -34,13 +41,18 @@ impl Consumer {
             }
         }
         for lot in together {
-            self.process_lot(bus, lot).await;
+            self.process_lot(bus, shutdown, lot).await;
         }
     }
 
     /// A message and who handles it; one that nobody can handle is buried.
     async fn lot(&self, bus: &Bus, message: Message) -> Option<Lot> {
         let event_type = header(&message, "ce-type").unwrap_or_default();
+        // Somebody else refused it before, and all others have handled it.
+        if header(&message, REPLAY_TO).is_some_and(|name| name != self.name) {
+            self.settle(bus, &message, &event_type, Ok(())).await;
+            return None;
+        }
         match self.read(bus, &message, &event_type) {
             Ok((tenant, handler, events)) => Some(Lot {
                 event_type,
@@ -61,6 +73,11 @@ impl Consumer {
         message: &Message,
         event_type: &str,
     ) -> Result<(Uuid, Handler, Vec<Carried>), Failure> {
+        if attempt_of(message) > TOO_OFTEN {
+            return Err(dead(
+                "it was taken ten times, and each time the process ended before it said what became of it",
+            ));
+        }
         let handler = self
             .handlers
             .get(event_type)
@@ -74,16 +91,45 @@ impl Consumer {
         Ok((tenant, handler.clone(), events))
     }
 
-    async fn process_lot(&self, bus: &Bus, lot: Lot) {
+    /// Handles messages. While what they need is away they are kept in hand: given back, each of them would come as often as
+    /// the server allows and then be buried, although nothing is wrong with it.
+    async fn handle(&self, bus: &Bus, shutdown: &Shutdown, lot: &Lot) -> Result<(), Failure> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let outcome = finish(bus, lot, self.work(lot)).await;
+            let waits = |failure: &Failure| failure.fate == Fate::Wait;
+            let Some(failure) = outcome.as_ref().err().filter(|f| waits(f)) else {
+                return outcome;
+            };
+            tracing::warn!(reason = %failure.reason, consumer = %self.name, ?wait, "what this needs is away, waiting for it");
+            let shutdown = shutdown.clone();
+            let over = async move {
+                tokio::select! {
+                    () = sleep(wait) => Ok(()),
+                    () = shutdown.cancelled() => Err(dead("told to stop")),
+                }
+            };
+            if finish(bus, lot, Box::pin(over)).await.is_err() {
+                return outcome;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn work(&self, lot: &Lot) -> Handling {
         let span = || tracing::info_span!("event", otel.kind = "consumer", consumer = %self.name, event = %lot.event_type);
-        let work: Handling = match &lot.handler {
+        match &lot.handler {
             Handler::Together(handler) => {
                 let span = span();
                 telemetry::link_traces(&span, lot.traces());
                 let delivered = Delivered {
                     tenant: lot.tenant,
                     consumer: self.name.clone(),
-                    parcels: lot.parcels.iter().map(Parcel::bodies).collect(),
+                    parcels: lot
+                        .parcels
+                        .iter()
+                        .map(|parcel| parcel.told(&lot.event_type))
+                        .collect(),
                 };
                 Box::pin(handler(delivered).instrument(span))
             }
@@ -116,8 +162,11 @@ impl Consumer {
                     Ok(())
                 })
             }
-        };
-        let outcome = finish(bus, &lot, work).await;
+        }
+    }
+
+    async fn process_lot(&self, bus: &Bus, shutdown: &Shutdown, lot: Lot) {
+        let outcome = self.handle(bus, shutdown, &lot).await;
         if outcome
             .as_ref()
             .is_err_and(|failure| lot.is_tried_apart(failure))
@@ -129,7 +178,7 @@ impl Consumer {
                     handler: lot.handler.clone(),
                     parcels: vec![parcel],
                 };
-                Box::pin(self.process_lot(bus, alone)).await;
+                Box::pin(self.process_lot(bus, shutdown, alone)).await;
             }
             return;
         }
@@ -183,6 +232,7 @@ impl Lot {
             .iter()
             .map(|parcel| attempt_of(&parcel.message));
         self.parcels.len() > 1
+            && failure.fate != Fate::Wait
             && (failure.fate != Fate::Retry || attempts.any(|attempt| attempt >= LAST_DELIVERY))
     }
 
@@ -199,11 +249,15 @@ impl Lot {
 
 impl Parcel {
     /// What the message holds, under the id that it is known again by.
-    fn bodies(&self) -> (Uuid, Vec<Bytes>) {
+    fn told(&self, event_type: &str) -> (Uuid, Vec<Told>) {
         let batch = header(&self.message, batch::BATCH_ID).and_then(|id| Uuid::try_parse(&id).ok());
         let first = self.events.first().and_then(|event| event.id);
-        let bodies = self.events.iter().map(|event| event.body.clone()).collect();
-        (batch.or(first).unwrap_or_default(), bodies)
+        let told = self.events.iter().map(|event| Told {
+            id: event.id.unwrap_or_default(),
+            event_type: event_type.to_owned(),
+            body: event.body.clone(),
+        });
+        (batch.or(first).unwrap_or_default(), told.collect())
     }
 }
 
@@ -255,6 +309,8 @@ async fn settle(
             tracing::warn!(reason = %failure.reason, attempt, ?delay, "handling failed, trying again");
             AckKind::Nak(Some(delay))
         }
+        // It was waited for, until this process was told to stop: another one goes on.
+        Err(failure) if failure.fate == Fate::Wait => AckKind::Nak(Some(FIRST_WAIT)),
         Err(failure) => {
             tracing::error!(reason = %failure.reason, attempt, "handling failed, moved to the dead letters");
             bury(consumer, bus, message, event_type, &failure.reason).await?;
@@ -279,6 +335,7 @@ async fn bury(
     headers.insert("valutai-dead-reason", one_line(reason).as_str());
     headers.insert("valutai-dead-subject", message.subject.as_str());
     headers.insert("valutai-dead-consumer", consumer.name.as_str());
+    headers.insert(ATTEMPTS, attempt_of(message).to_string().as_str());
     let id = header(message, "Nats-Msg-Id").unwrap_or_default();
     headers.insert("Nats-Msg-Id", format!("{}:{id}", consumer.name).as_str());
     let event = event_type.rsplit('.').next().filter(|e| !e.is_empty());
@@ -296,7 +353,8 @@ async fn bury(
 fn own_headers(message: &Message) -> HeaderMap {
     let mut own = HeaderMap::new();
     for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
-        if !name.to_string().starts_with("Nats-") {
+        let name_text = name.to_string();
+        if !name_text.starts_with("Nats-") && name_text != REPLAY_TO {
             for value in values {
                 own.append(name.clone(), value.clone());
             }

@@ -13,7 +13,9 @@ use platform::{
     Code, Coded, Kit, Service, TenantTx, Wiring,
     consumer::{Consumer, Delivered, Delivery, Failure},
 };
-use proto::training::{ModelFlagged, ModelPromoted, TrainingFailed, TrainingProgressed};
+use proto::training::{
+    ModelFlagged, ModelPromoted, TrainingCancelled, TrainingFailed, TrainingProgressed,
+};
 use testkit::{TestResult, World};
 use uuid::Uuid;
 
@@ -29,6 +31,7 @@ pub const NOTES: Service = Service {
             Ok(Wiring::new()
                 .consume(consumer(&kit))
                 .consume(long_work(&kit))
+                .consume(away(&kit))
                 .consume(together(&kit)))
         })
     },
@@ -46,9 +49,42 @@ impl Coded for NotYet {
 
 pub static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
 
+/// What everybody needs is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("away")]
+struct Away;
+
+impl Coded for Away {
+    fn code(&self) -> Code {
+        Code::Away
+    }
+}
+
+/// Tries of `TrainingCancelled`, and how many of them are told that what they need is away.
+pub static TRIES: AtomicUsize = AtomicUsize::new(0);
+pub static AWAY_FOR: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps a note for every `TrainingCancelled` whose delivery is the first.
+fn away(kit: &Kit) -> Consumer {
+    let database = kit.database();
+    Consumer::new("notes-away", "training").on(
+        move |delivery: Delivery, event: TrainingCancelled| {
+            let database = database.clone();
+            async move {
+                if TRIES.fetch_add(1, Ordering::SeqCst) < AWAY_FOR.load(Ordering::SeqCst) {
+                    return Err(Away.into());
+                }
+                assert_eq!(delivery.attempt, 1, "it was given back");
+                note(&database, &delivery, &event.model_id).await
+            }
+        },
+    )
+}
+
 fn consumer(kit: &Kit) -> Consumer {
     let (database, other) = (kit.database(), kit.database());
     Consumer::new("notes", "training")
+        .claims_all("notes")
         .on(move |delivery: Delivery, event: TrainingFailed| {
             let database = database.clone();
             async move { note(&database, &delivery, &event.model_id).await }

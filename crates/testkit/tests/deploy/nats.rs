@@ -42,13 +42,23 @@ pub fn consumers(name: &str, has_schema: bool) -> Vec<(String, String)> {
 
 /// The domains whose services a service calls.
 fn called(name: &str) -> Vec<String> {
+    let contract = read("proto/contract.txt").to_lowercase();
+    // A domain may have several services: `webhook_nats` is of valutai.prediction.v1.WebhookService.
+    let domain_of = |word: &str| {
+        let service = format!(".v1.{word}service/");
+        let mut lines = contract.lines();
+        let line = lines.find(|line| line.contains(&service));
+        line.and_then(|line| line.split('.').nth(1))
+            .unwrap_or_else(|| panic!("the contract has no service of {word}_nats"))
+            .to_owned()
+    };
     let mut found = Vec::new();
     for (_, text) in files(&format!("services/{name}/src"), ".rs") {
         for (before, _) in text.match_indices("_nats::") {
-            let domain = text[..before]
+            let word = text[..before]
                 .rsplit(|c: char| !c.is_ascii_lowercase())
                 .next();
-            found.extend(domain.map(str::to_owned));
+            found.extend(word.map(domain_of));
         }
     }
     found

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod factor;
+mod operator;
 mod organizations;
 mod providers;
 mod sessions;
@@ -21,6 +22,8 @@ use crate::{
     commands::{Commands, NewSession},
     store,
 };
+
+pub use operator::OperatorRpc;
 
 /// Answers the service's calls.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod policies;
 mod retention;
 mod shadow;
 mod track_record;
+mod webhooks;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -58,6 +59,7 @@ use crate::{
 };
 
 pub use retention::{RetentionBell, expire};
+pub use webhooks::Webhooks;
 
 type Result<T> = std::result::Result<T, Error>;
 

@@ -13,7 +13,9 @@ pub mod once;
 pub mod outcomes;
 pub mod policy;
 pub mod portable;
+pub mod reach;
 pub mod track_record;
+pub mod webhooks;
 
 use std::sync::{Arc, Mutex};
 

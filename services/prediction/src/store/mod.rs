@@ -2,6 +2,7 @@
 
 mod aliases;
 mod decided;
+mod deliveries;
 mod drift;
 mod ledger;
 mod models;
@@ -10,6 +11,7 @@ mod policies;
 mod predictions;
 mod requests;
 mod track_record;
+mod webhooks;
 
 pub use aliases::{
     ShadowRow, find_alias, find_apart, find_asked, insert_shadow_answer, update_alias,
@@ -17,6 +19,11 @@ pub use aliases::{
 pub use decided::{
     DecidedRow, delete_dataset_outcomes, insert_told, insert_told_table, list_newly_decided,
     list_undecided, update_dataset_outcomes, update_heard,
+};
+pub use deliveries::{
+    DeliveryFilter, DeliveryRow, DueRow, claim_due, delete_old_deliveries, find_delivery,
+    insert_deliveries, insert_delivery, list_deliveries, list_due, replay_deliveries,
+    update_delivery,
 };
 pub use drift::{
     RecentRow, claim_drift, find_drift_report, list_decided_answers, list_recent,
@@ -44,6 +51,11 @@ pub use requests::{RequestRow, claim_requests, find_requests};
 
 pub use track_record::{
     AdviceCountRow, RecordFilter, RecordRow, count_advice, count_unjoined, list_record,
+};
+
+pub use webhooks::{
+    WebhookRow, claim_webhook, count_webhooks, delete_webhook, find_webhook, insert_webhook,
+    list_tenants_with_webhooks, list_wanting, list_webhooks, update_webhook,
 };
 
 use crate::Error;

@@ -276,6 +276,8 @@ pub fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> R
         accounts: Accounts::default(),
         token_memory: TOKEN_MEMORY,
         trusted_proxies: Networks::default(),
+        webhook_networks: Networks::default(),
+        operator: None,
         calls: CallRate::NONE,
     })
 }

@@ -11,6 +11,7 @@ mod preview;
 mod problems;
 mod quotes;
 mod tracking;
+mod webhooks;
 
 pub use datasets::{dataset, datasets, import};
 pub use drift::drift;
@@ -22,3 +23,4 @@ pub use predictions::{evidence, prediction, predictions, top_reasons};
 pub use preview::preview;
 pub use quotes::quotes;
 pub use tracking::{aliases, comparison, losses, provenance, retraining};
+pub use webhooks::{deliveries, delivery, webhook_facts, webhooks};
