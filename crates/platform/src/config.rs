@@ -3,6 +3,7 @@
 
 mod accounts;
 mod keys;
+mod outside;
 mod providers;
 mod tls;
 mod uploads;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
+    outside::Outside,
     providers::{Provider, ProviderKind, is_loopback},
     tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
@@ -25,10 +27,8 @@ pub use crate::overload::CallRate;
 
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
-
 /// How long a gateway believes a token, unless told otherwise.
 pub const TOKEN_MEMORY: Duration = Duration::from_secs(5);
-
 /// What every service is told at its start.
 #[derive(Clone)]
 pub struct Config {
@@ -80,6 +80,8 @@ pub struct Config {
     pub token_memory: Duration,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
+    /// How programs outside read events on NATS.
+    pub outside: Option<Outside>,
 }
 
 /// Where traces and logs go.
@@ -254,6 +256,7 @@ impl Config {
             trusted_proxies: Networks::trusted_proxies_from_env()?,
             token_memory: token_memory(parsed("VALUTAI_TOKEN_SECONDS", TOKEN_SECONDS)?)?,
             calls: calls_from_env()?,
+            outside: Outside::from_env()?,
         })
     }
 }
@@ -376,6 +379,7 @@ mod tests {
             include_str!("config.rs"),
             include_str!("config/accounts.rs"),
             include_str!("config/keys.rs"),
+            include_str!("config/outside.rs"),
             include_str!("config/tls.rs"),
             include_str!("config/providers.rs")
         );

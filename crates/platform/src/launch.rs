@@ -10,7 +10,9 @@ use sqlx::{
 
 use crate::{
     Clock, Config, address,
-    config::{Accounts, CallRate, ClamdAddress, Keys, Networks, Secret, TlsFiles, UploadLimits},
+    config::{
+        Accounts, CallRate, ClamdAddress, Keys, Networks, Outside, Secret, TlsFiles, UploadLimits,
+    },
     error::{Error, Result},
     migrate::{Schema, app_role, ensure_roles, migrate},
     service::{Running, Service, start},
@@ -60,6 +62,8 @@ pub struct Launch {
     pub token_memory: Duration,
     /// What each organisation may call.
     pub calls: CallRate,
+    /// How programs outside read events on NATS.
+    pub outside: Option<Outside>,
 }
 
 impl Launch {
@@ -146,6 +150,7 @@ impl Launch {
             trusted_proxies: self.trusted_proxies.clone(),
             token_memory: self.token_memory,
             calls: self.calls,
+            outside: self.outside.clone(),
         })
     }
 

@@ -83,6 +83,7 @@ impl World {
             trusted_proxies: Networks::default(),
             token_memory: TOKEN_MEMORY,
             calls: platform::config::CallRate::default(),
+            outside: None,
         };
         launch.prepare(services).await?;
         Ok(Self {

@@ -7,6 +7,7 @@ mod factor;
 mod organizations;
 mod providers;
 mod sessions;
+mod streams;
 mod team;
 
 use platform::wire::timestamp;
@@ -98,6 +99,9 @@ answers! {
     team::list_invitations(ListInvitationsRequest) -> ListInvitationsResponse;
     team::revoke_invitation(RevokeInvitationRequest) -> RevokeInvitationResponse;
     team::accept_invitation(AcceptInvitationRequest) -> AcceptInvitationResponse;
+    streams::issue_stream_credential(IssueStreamCredentialRequest) -> IssueStreamCredentialResponse;
+    streams::list_stream_credentials(ListStreamCredentialsRequest) -> ListStreamCredentialsResponse;
+    streams::revoke_stream_credential(RevokeStreamCredentialRequest) -> RevokeStreamCredentialResponse;
     audit::list_audit_entries(ListAuditEntriesRequest) -> ListAuditEntriesResponse;
     audit::verify_audit_trail(VerifyAuditTrailRequest) -> VerifyAuditTrailResponse;
     audit::read_audit_trail(ReadAuditTrailRequest) -> ReadAuditTrailResponse;

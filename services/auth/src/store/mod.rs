@@ -1,10 +1,11 @@
 //! The SQL of auth: `users`, `sessions` with API keys, `team`, `links` to identity providers, `mail` with its tokens, `trail` for the audit
-//! trail, `sealed` for the rotation of keys, and here the tenant's key. Deliberately no decisions.
+//! trail, `sealed` for the rotation of keys, `streams` for credentials for NATS, and here the tenant's key. Deliberately no decisions.
 
 mod links;
 mod mail;
 mod sealed;
 mod sessions;
+mod streams;
 mod team;
 mod trail;
 mod users;
@@ -12,7 +13,9 @@ mod users;
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
-pub use self::{links::*, mail::*, sealed::*, sessions::*, team::*, trail::*, users::*};
+pub use self::{
+    links::*, mail::*, sealed::*, sessions::*, streams::*, team::*, trail::*, users::*,
+};
 use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;
