@@ -30,7 +30,7 @@ mod version;
 pub use error::Error;
 pub use inspect::{Finding, inspect};
 pub use obtain::find_or_obtain;
-pub use options::{Binaries, NatsUser, Options, StartOptions};
+pub use options::{Binaries, NatsOutsiders, NatsUser, Options, StartOptions};
 pub use servers::Servers;
 pub use shared::{SharedServers, shared_for_run};
 pub use version::{OLDEST_NATS, OLDEST_POSTGRES, Version};

@@ -1,7 +1,7 @@
 //! Starts and stops one private nats-server with JetStream. It deliberately makes no stream, and
 //! speaks just enough of the protocol to know that its own server is ready.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::files;
+use crate::options::NatsOutsiders;
 use crate::ports;
 use crate::postgres::Place;
 use crate::process;
@@ -67,6 +68,9 @@ pub(crate) fn start(
     let store = place.data_dir.join("nats");
     files::make_private_dir(&store)?;
     place.identity.give(&store)?;
+    if let Some(outsiders) = place.nats_outsiders {
+        adopt_streams(&store, outsiders)?;
+    }
     let log = log_file(place.data_dir);
     files::rotate_log(&log)?;
     let mut attempts = 0;
@@ -148,15 +152,40 @@ fn settings(name: &str, password: &str, port: u16, monitor_port: u16, place: Pla
     users.extend(place.nats_users.iter().map(|user| {
         json!({ "user": user.name, "password": user.password, "permissions": user.permissions })
     }));
-    json!({
+    let mut settings = json!({
         "server_name": name,
         "listen": format!("127.0.0.1:{port}"),
         "http": format!("127.0.0.1:{monitor_port}"),
         "max_payload": LARGEST_PAYLOAD_BYTES,
         "pid_file": pid_file(place.data_dir).to_string_lossy(),
         "jetstream": jetstream,
-        "authorization": { "users": users },
-    })
+    });
+    let Some(outsiders) = place.nats_outsiders else {
+        settings["authorization"] = json!({ "users": users });
+        return settings;
+    };
+    let names: Vec<&Value> = users.iter().map(|user| &user["user"]).collect();
+    settings["authorization"] = json!({ "auth_callout": {
+        "issuer": outsiders.issuer, "account": outsiders.services_account, "auth_users": names,
+    }});
+    settings["accounts"] = json!({
+        outsiders.services_account.as_str(): { "jetstream": "enabled", "users": users, "exports": outsiders.exports },
+        outsiders.account.as_str(): { "imports": outsiders.imports },
+    });
+    settings
+}
+
+/// Streams of a folder from before there were accounts are those of the services.
+fn adopt_streams(store: &Path, outsiders: &NatsOutsiders) -> Result<(), Error> {
+    let accounts = store.join("jetstream");
+    let (old, new) = (
+        accounts.join("$G"),
+        accounts.join(&outsiders.services_account),
+    );
+    if old.join("streams").is_dir() && !new.exists() {
+        fs::rename(&old, &new).map_err(Error::io("rename", &old))?;
+    }
+    Ok(())
 }
 
 fn launch(program: &Path, place: Place<'_>, conf: &Value, log: &Path) -> Result<Child, Error> {

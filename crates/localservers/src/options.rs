@@ -52,6 +52,23 @@ pub struct StartOptions {
     pub nats_url: Option<String>,
     /// Users of the NATS server that is started, beside the one who may do everything.
     pub nats_users: Vec<NatsUser>,
+    /// How programs outside are let into the NATS server that is started; none are without.
+    pub nats_outsiders: Option<NatsOutsiders>,
+}
+
+/// How the NATS server lets in users that it does not know: somebody who answers for them is asked.
+#[derive(Debug, Clone)]
+pub struct NatsOutsiders {
+    /// Public key of whoever answers.
+    pub issuer: String,
+    /// Account of the users that the server knows, who are asked and answer, and of the streams.
+    pub services_account: String,
+    /// Account of the others.
+    pub account: String,
+    /// What leads out of the services' account, as nats-server's configuration writes it.
+    pub exports: Vec<serde_json::Value>,
+    /// What leads out of the others'.
+    pub imports: Vec<serde_json::Value>,
 }
 
 /// A user of the NATS server.
@@ -82,6 +99,7 @@ impl StartOptions {
             postgres_url: None,
             nats_url: None,
             nats_users: Vec::new(),
+            nats_outsiders: None,
         }
     }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod keys;
 mod operator;
+mod outside;
 mod providers;
 mod tls;
 mod uploads;
@@ -19,6 +20,7 @@ pub use self::{
     accounts::{Accounts, Argon2Cost, MailSink, Networks, SignUpMode, masked},
     keys::{Keys, Kms, key_of},
     operator::OperatorToken,
+    outside::Outside,
     providers::{Provider, ProviderKind, is_loopback},
     tls::TlsFiles,
     uploads::{ClamdAddress, UploadLimits},
@@ -27,10 +29,8 @@ pub use crate::overload::CallRate;
 
 /// How long an event may stay unanswered, unless told otherwise.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
-
 /// How long a gateway believes a token, unless told otherwise.
 pub const TOKEN_MEMORY: Duration = Duration::from_secs(5);
-
 /// What every service is told at its start.
 #[derive(Clone)]
 pub struct Config {
@@ -87,6 +87,8 @@ pub struct Config {
     pub operator: Option<OperatorToken>,
     /// What each organisation may call. Variables `VALUTAI_CALLS_PER_SECOND` and `VALUTAI_CALLS_AT_ONCE`.
     pub calls: CallRate,
+    /// How programs outside read events on NATS.
+    pub outside: Option<Outside>,
 }
 
 /// Where traces and logs go.
@@ -263,6 +265,7 @@ impl Config {
             webhook_networks: Networks::webhooks_from_env()?,
             operator: OperatorToken::from_env()?,
             calls: calls_from_env()?,
+            outside: Outside::from_env()?,
         })
     }
 }
@@ -364,6 +367,7 @@ mod tests {
             include_str!("config/accounts.rs"),
             include_str!("config/keys.rs"),
             include_str!("config/operator.rs"),
+            include_str!("config/outside.rs"),
             include_str!("config/tls.rs"),
             include_str!("config/providers.rs")
         );

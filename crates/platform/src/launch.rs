@@ -11,7 +11,7 @@ use sqlx::{
 use crate::{
     Clock, Config, address,
     config::{
-        Accounts, CallRate, ClamdAddress, Keys, Networks, OperatorToken, Secret, TlsFiles,
+        Accounts, CallRate, ClamdAddress, Keys, Networks, OperatorToken, Outside, Secret, TlsFiles,
         UploadLimits,
     },
     error::{Error, Result},
@@ -67,6 +67,8 @@ pub struct Launch {
     pub operator: Option<OperatorToken>,
     /// What each organisation may call.
     pub calls: CallRate,
+    /// How programs outside read events on NATS.
+    pub outside: Option<Outside>,
 }
 
 impl Launch {
@@ -155,6 +157,7 @@ impl Launch {
             webhook_networks: self.webhook_networks.clone(),
             operator: self.operator.clone(),
             calls: self.calls,
+            outside: self.outside.clone(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! Layout, from the ground up: [`config`], [`clock`], [`error`], [`telemetry`], [`shutdown`];
 //! [`crypto`], [`keys`] and [`blobs`] for what rests, [`clamd`] to have it scanned; [`database`] and [`migrate`] for Postgres;
 //! [`bus`], `batch`, [`outbox`], [`consumer`] and [`rpc`] for NATS; [`address`] for both; [`listen`] for clients; [`fair`] and
-//! [`overload`] for who asks much; [`service`] puts them together; `erase` ends a tenant.
+//! [`overload`] for who asks much; [`outside`] for programs that read events; [`service`] puts them together; `erase` ends a tenant.
 //! Deliberately not here: any rule of the product, and any type parameter for a second
 //! implementation that does not exist.
 
@@ -28,6 +28,7 @@ pub mod launch;
 pub mod listen;
 pub mod migrate;
 pub mod outbox;
+pub mod outside;
 pub mod overload;
 pub mod page;
 pub mod patience;

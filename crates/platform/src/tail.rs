@@ -83,7 +83,7 @@ impl Start {
         })
     }
 
-    fn policy(self, behind: Option<Position>) -> Result<DeliverPolicy> {
+    pub(crate) fn policy(self, behind: Option<Position>) -> Result<DeliverPolicy> {
         let range = || crate::Error::Malformed {
             what: "time",
             value: String::new(),

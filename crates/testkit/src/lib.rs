@@ -85,6 +85,7 @@ impl World {
             webhook_networks: Networks::default(),
             operator: None,
             calls: platform::config::CallRate::default(),
+            outside: None,
         };
         launch.prepare(services).await?;
         Ok(Self {

@@ -149,6 +149,17 @@ pub enum Error {
     /// There is no such thing.
     #[error("there is no such {0}")]
     Unknown(&'static str),
+    /// The operator lets nobody read events on NATS.
+    #[error(
+        "nobody outside reads events on NATS here: ask the operator to set VALUTAI_NATS_CALLOUT_KEY_FILE and VALUTAI_NATS_PUBLIC_URL"
+    )]
+    NobodyOutside,
+    /// There are enough credentials for NATS.
+    #[error("there are {0} credentials already: revoke one that is not used")]
+    StreamCredentials(usize),
+    /// A credential was to begin at no time of the past.
+    #[error("from_time has to be a time of the past: leave it out to begin with the next event")]
+    StreamStart,
     /// The organisation is not about to be deleted.
     #[error("the organisation is not about to be deleted")]
     NoDeletion,
@@ -188,6 +199,7 @@ impl Coded for Error {
             | Self::OtherName
             | Self::RedirectUri
             | Self::ProviderFlow
+            | Self::StreamStart
             | Self::MailToken => Code::Invalid,
             Self::Credentials | Self::Session | Self::ProviderAnswer(_) => Code::Unauthenticated,
             Self::TooManyAttempts(_) => Code::Exhausted,
@@ -210,6 +222,8 @@ impl Coded for Error {
             | Self::ProviderRefused(_)
             | Self::ProviderEmail(_)
             | Self::LastWay
+            | Self::NobodyOutside
+            | Self::StreamCredentials(_)
             | Self::NoDeletion => Code::FailedPrecondition,
             Self::Provider { .. } => Code::Unavailable,
             Self::Hashing(_) | Self::Totp(_) | Self::Mail(_) => Code::Internal,

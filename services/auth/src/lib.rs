@@ -2,7 +2,7 @@
 //! and the audit trail.
 //!
 //! Layout: [`domain`] has the rules, `commands` the units of work, `events` what it reacts to, `rpc`
-//! the calls it answers, `jobs` the mail and the end of organisations, `store` the SQL. Deliberately not here: who may call what, which stands
+//! the calls it answers, `jobs` the mail, the end of organisations and programs outside, `store` the SQL. Deliberately not here: who may call what, which stands
 //! beside each method in the contract.
 
 mod commands;
@@ -45,6 +45,13 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
     if !kit.config.accounts.providers.is_empty() {
         let refreshing = jobs::refresh_provider_tokens(commands.clone(), kit.clone());
         wiring = wiring.task("provider tokens", refreshing);
+    }
+    if let Some(outside) = kit.config.outside.clone() {
+        kit.bus.ensure_stream(domain::streams::DOMAIN).await?;
+        let admitting = jobs::admit_outside(commands.clone(), outside, &kit).await?;
+        wiring = wiring
+            .task("admitting", admitting)
+            .task("readers", jobs::keep_readers(commands.clone(), kit.clone()));
     }
     match jobs::Post::new(&kit, commands.clone()).map_err(refused)? {
         Some(post) => wiring = wiring.task("mail", jobs::send_mail(post, bells, kit.clone())),

@@ -8,11 +8,12 @@ use platform::{
     consumer::{Consumer, Delivered, Delivery, Failure, Told},
     error::chain,
     page::parse_id,
+    wire::timestamp,
 };
 use prost::{Message as _, Name as _};
 use proto::{
     ingestion::{DatasetDeleted, DatasetImported},
-    prediction::PredictionMade,
+    prediction::{self as told, PredictionMade},
     training::{ModelAliasChanged, ModelFlagged, ModelPromoted, ModelTrained},
 };
 use uuid::Uuid;
@@ -202,6 +203,14 @@ async fn note_promoted(
         // Its ModelTrained failed once and comes again; so does this.
         return Err(Error::ModelOnItsWay);
     }
+    // Said once more on this stream, for those outside: in one transaction with the champion, so that it stands between the
+    // predictions of the two models.
+    tx.publish(&told::ModelPromoted {
+        model_id: event.model_id.clone(),
+        previous_model_id: event.previous_model_id.clone(),
+        promoted_at: Some(timestamp(since)),
+    })
+    .await?;
     Ok(tx.commit().await?)
 }
 

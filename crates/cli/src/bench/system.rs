@@ -70,7 +70,7 @@ impl System {
         let dir = std::env::temp_dir().join(&name);
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
         let users = nats_config::users(&name);
-        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
+        let servers = stack::start_servers(args, &dir, true, (&users, None), report).await?;
         let launch = Launch {
             admin_url: Secret::new(servers.postgres_url()),
             database: name.clone(),
@@ -100,6 +100,7 @@ impl System {
             operator: None,
             // One organisation is to show what the whole system can do.
             calls: CallRate::NONE,
+            outside: None,
         };
         match start_services(&launch, &dir).await {
             Ok(started) => Ok(Self {

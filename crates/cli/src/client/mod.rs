@@ -26,6 +26,7 @@ pub mod quote_file;
 pub mod quotes;
 pub mod reports;
 pub mod show;
+pub mod streams;
 pub mod team;
 pub mod wait;
 pub mod watch;
@@ -73,6 +74,9 @@ pub enum ClientCommand {
     /// Generate reports and read them
     #[command(subcommand)]
     Reports(reports::ReportsCommand),
+    /// Let programs read your events on NATS
+    #[command(subcommand)]
+    Streams(streams::StreamsCommand),
 }
 
 /// Runs a command.
@@ -93,6 +97,7 @@ pub async fn run(command: ClientCommand, global: Global) -> Result<()> {
         ClientCommand::Webhooks(command) => webhooks::run(command, &global).await,
         ClientCommand::Outcomes(command) => outcomes::run(command, &global).await,
         ClientCommand::Reports(command) => reports::run(command, &global).await,
+        ClientCommand::Streams(command) => streams::run(command, &global).await,
     }
 }
 

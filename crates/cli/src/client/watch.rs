@@ -63,6 +63,8 @@ pub enum Kind {
     Outcome,
     /// Models that begin and cease to drift
     Drift,
+    /// Models that begin to answer by default
+    Promoted,
 }
 
 /// A grade.
@@ -98,6 +100,7 @@ impl WatchArgs {
             Kind::Changed => WatchKind::Changed as i32,
             Kind::Outcome => WatchKind::Outcome as i32,
             Kind::Drift => WatchKind::Drift as i32,
+            Kind::Promoted => WatchKind::Promoted as i32,
         };
         let grade = |letter: &Letter| match letter {
             Letter::A => Grade::A as i32,
@@ -243,6 +246,9 @@ fn message_line(message: &WatchPredictionsResponse) -> String {
     let model = |at, what: &str, id: &str| line(&moment(at), "", what, "model", id, "");
     if let Some(event) = &message.drift {
         return model(event.checked_at.as_ref(), "drifts", &event.model_id);
+    }
+    if let Some(event) = &message.promoted {
+        return model(event.promoted_at.as_ref(), "answers now", &event.model_id);
     }
     let over = message.drift_ended.clone().unwrap_or_default();
     model(over.checked_at.as_ref(), "drifts no more", &over.model_id)

@@ -4,8 +4,11 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use clap::Args;
-use localservers::{NatsUser, Servers};
-use platform::config::{Key, Secret};
+use localservers::{NatsOutsiders, NatsUser, Servers};
+use platform::{
+    config::{Key, Secret},
+    outside,
+};
 use serde_json::{Value, json};
 
 use crate::{error::Result, output};
@@ -34,7 +37,12 @@ struct Rights {
     hears: &'static [&'static str],
     /// Domains whose events it reads for clients.
     tails: &'static [&'static str],
+    /// Domains whose consumers for programs outside it makes; whoever makes some also judges who connects.
+    readers: &'static [&'static str],
 }
+
+/// The account of the services.
+const ACCOUNT: &str = "VALUTAI";
 
 /// Ends what a service has of an organisation; every service with a domain has it.
 const ERASURE: &str = "auth.v1.OrganizationDeleted";
@@ -47,6 +55,7 @@ const TABLE: [Rights; 6] = [
         consumers: &[("", "auth", Some("auth.v1.OperationRecorded"))],
         hears: &[ERASURE],
         tails: &[],
+        readers: &["prediction"],
     },
     Rights {
         service: "ingestion",
@@ -55,6 +64,7 @@ const TABLE: [Rights; 6] = [
         consumers: &[("", "ingestion", None)],
         hears: &[ERASURE],
         tails: &[],
+        readers: &[],
     },
     Rights {
         service: "training",
@@ -67,6 +77,7 @@ const TABLE: [Rights; 6] = [
         ],
         hears: &[ERASURE, "training.v1.TrainingCancelled"],
         tails: &[],
+        readers: &[],
     },
     Rights {
         service: "prediction",
@@ -81,6 +92,7 @@ const TABLE: [Rights; 6] = [
         ],
         hears: &[ERASURE, "training.v1.ModelPromoted"],
         tails: &[],
+        readers: &[],
     },
     Rights {
         service: "reporting",
@@ -93,6 +105,7 @@ const TABLE: [Rights; 6] = [
         ],
         hears: &[ERASURE],
         tails: &[],
+        readers: &[],
     },
     Rights {
         service: "gateway",
@@ -101,6 +114,7 @@ const TABLE: [Rights; 6] = [
         consumers: &[],
         hears: &[ERASURE, "auth.v1.SessionRevoked", "auth.v1.AccessChanged"],
         tails: &["prediction"],
+        readers: &[],
     },
 ];
 
@@ -154,6 +168,13 @@ impl Rights {
                 may.push(format!("$JS.API.CONSUMER.{verb}.{prefix}-{domain}.>"));
             }
         }
+        for domain in self.readers {
+            streams.push(domain);
+            may.push(format!("$JS.API.CONSUMER.NAMES.{prefix}-{domain}"));
+            for verb in ["CREATE", "DELETE"] {
+                may.push(format!("$JS.API.CONSUMER.{verb}.{prefix}-{domain}.*"));
+            }
+        }
         streams.sort_unstable();
         streams.dedup();
         for stream in streams {
@@ -169,6 +190,9 @@ impl Rights {
             may.push(format!("{prefix}-rpc.{}.*", self.service));
         }
         may.extend(self.hears.iter().map(|event| format!("{prefix}.*.{event}")));
+        if !self.readers.is_empty() {
+            may.push("$SYS.REQ.USER.AUTH".to_owned());
+        }
         may
     }
 }
@@ -189,6 +213,19 @@ fn settling_dead_letters(prefix: &str) -> Vec<String> {
         }
     }
     may
+}
+
+/// What leaves the account of programs outside for that of the services, whoever of them asks: what each may is told by auth.
+fn requests(prefix: &str) -> Vec<outside::Request> {
+    let domains = TABLE.iter().flat_map(|rights| rights.readers);
+    let requests = |domain| outside::requests(prefix, &format!("{prefix}-{domain}"), "*");
+    domains.flat_map(requests).collect()
+}
+
+/// The names of all users, whom nobody has to be asked about.
+fn known_users() -> impl Iterator<Item = &'static str> {
+    let services = TABLE.iter().map(|rights| rights.service);
+    services.chain(["operator", "sys"])
 }
 
 /// What a service may say and hear, as nats-server's configuration writes it.
@@ -215,6 +252,24 @@ pub fn users(prefix: &str) -> Vec<NatsUser> {
             permissions: permissions(rights, prefix),
         })
         .collect()
+}
+
+/// How a server that is started here lets programs outside in, by a key.
+#[must_use]
+pub fn outsiders(prefix: &str, key: &Key) -> NatsOutsiders {
+    let requests = requests(prefix);
+    let export = |request: &outside::Request| {
+        // One request may be answered by many messages.
+        json!({ "service": request.inside, "response_type": "stream", "accounts": [outside::ACCOUNT] })
+    };
+    let import = |request: &outside::Request| json!({ "service": { "account": ACCOUNT, "subject": request.inside }, "to": request.outside });
+    NatsOutsiders {
+        issuer: outside::issuer(key),
+        services_account: ACCOUNT.to_owned(),
+        account: outside::ACCOUNT.to_owned(),
+        exports: requests.iter().map(export).collect(),
+        imports: requests.iter().map(import).collect(),
+    }
 }
 
 /// Where each of these users finds the server; nowhere of its own where the server was not started for
@@ -267,7 +322,10 @@ pub fn configuration(prefix: &str) -> String {
          # Replies: a service answers on the subject that a call names (allow_responses), as long as the longest call\n\
          # may take, and hears those to itself below _INBOX_<service>. Whoever consumes one event of a stream is held\n\
          # to that event.\n\
-         accounts {{\n  VALUTAI {{\n    jetstream: enabled\n    users: [\n"
+         #\n\
+         # Programs outside are users that auth knows (auth_callout), in an account of their own, from which nothing but\n\
+         # requests to the consumers that auth has made for them leads here.\n\
+         accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [\n"
     );
     for rights in &TABLE {
         let variable = rights.service.to_uppercase();
@@ -285,8 +343,31 @@ pub fn configuration(prefix: &str) -> String {
     }
     text.push_str(
         "      # Backs streams up, restores them, reads the dead letters. No service has it.\n\
-         \x20     { user: operator, password: $NATS_OPERATOR_PASSWORD }\n    ]\n  }\n  SYS {\n\
-         \x20   users: [{ user: sys, password: $NATS_SYS_PASSWORD }]\n  }\n}\nsystem_account: SYS\n",
+         \x20     { user: operator, password: $NATS_OPERATOR_PASSWORD }\n    ]\n    exports: [\n",
+    );
+    let requests = requests(prefix);
+    let outside = outside::ACCOUNT;
+    for outside::Request { inside, .. } in &requests {
+        let _ = writeln!(
+            text,
+            "      {{ service: \"{inside}\", response_type: stream, accounts: [{outside}] }}"
+        );
+    }
+    let _ = write!(text, "    ]\n  }}\n  {outside} {{\n    imports: [\n");
+    for outside::Request { inside, outside } in &requests {
+        let _ = writeln!(
+            text,
+            "      {{ service: {{ account: {ACCOUNT}, subject: \"{inside}\" }}, to: \"{outside}\" }}"
+        );
+    }
+    let users: Vec<&str> = known_users().collect();
+    let _ = write!(
+        text,
+        "    ]\n  }}\n  SYS {{\n    users: [{{ user: sys, password: $NATS_SYS_PASSWORD }}]\n  }}\n}}\n\
+         system_account: SYS\n\
+         authorization {{\n  auth_callout {{\n    issuer: $NATS_CALLOUT_ISSUER\n    account: {ACCOUNT}\n\
+         \x20   auth_users: [{}]\n  }}\n}}\n",
+        users.join(", ")
     );
     text
 }

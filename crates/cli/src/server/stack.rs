@@ -10,12 +10,12 @@ use std::{
 };
 
 use clap::Args;
-use localservers::{NatsUser, Options, Servers, StartOptions};
+use localservers::{NatsOutsiders, NatsUser, Options, Servers, StartOptions};
 use platform::{
     Clock, Service, address,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks,
-        OperatorToken, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
+        OperatorToken, Outside, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };
@@ -99,7 +99,10 @@ impl Stack {
     ) -> Result<Self> {
         fs::create_dir_all(data_dir).map_err(Error::file(data_dir))?;
         let users = nats_config::users(PREFIX);
-        let servers = start_servers(args, data_dir, durable, &users, report).await?;
+        let callout = kept_secret(&data_dir.join("nats-callout-key"))?;
+        let outsiders = nats_config::outsiders(PREFIX, &callout);
+        let known = (users.as_slice(), Some(outsiders));
+        let servers = start_servers(args, data_dir, durable, known, report).await?;
         match launch(&servers, &users, data_dir, listen, durable).await {
             Ok((launched, endpoint)) => Ok(Self {
                 servers,
@@ -128,7 +131,7 @@ pub(crate) async fn start_servers(
     args: &ServerArgs,
     data_dir: &Path,
     durable: bool,
-    users: &[NatsUser],
+    (users, outsiders): (&[NatsUser], Option<NatsOutsiders>),
     mut report: impl FnMut(&str) + Send + 'static,
 ) -> Result<Servers> {
     let options = args.options();
@@ -137,6 +140,7 @@ pub(crate) async fn start_servers(
     start.postgres_url.clone_from(&args.postgres_url);
     start.nats_url.clone_from(&args.nats_url);
     start.nats_users = users.to_vec();
+    start.nats_outsiders = outsiders;
     blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
 }
 
@@ -190,6 +194,7 @@ async fn launch(
         webhook_networks: Networks::webhooks_from_env().map_err(setting)?,
         operator: OperatorToken::from_env().map_err(setting)?,
         calls: calls_from_env().map_err(setting)?,
+        outside: outside(servers, data_dir)?,
     };
     keep_admin_url(servers, data_dir, &launch.database)?;
     keep(&data_dir.join("admin-nats-url"), servers.nats_url())?;
@@ -201,6 +206,18 @@ async fn launch(
         .map_err(failed)?;
     let endpoint = format!("http://{}", launched.address().map_err(failed)?);
     Ok((launched, endpoint))
+}
+
+/// How programs outside read events: of the server that was started here by a key of the data folder, of another one as the
+/// environment says.
+fn outside(servers: &Servers, data_dir: &Path) -> Result<Option<Outside>> {
+    if servers.nats_monitor_url().is_none() {
+        return Outside::from_env().map_err(|error| Error::Failed(error.to_string()));
+    }
+    let host = servers.nats_url().rsplit_once('@').map(|(_, host)| host);
+    let url = host.map(|host| format!("nats://{host}"));
+    let key = kept_keys(&data_dir.join("nats-callout-key"))?;
+    Ok(url.map(|url| Outside { key, url }))
 }
 
 /// Leaves the administrator's address of the database in the data folder, for `valutai keys` and `psql`.

@@ -14,7 +14,7 @@ const CONDITION: &str =
     "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)";
 
 /// Policies beside that one, each for reading or ending what is somebody's own before a tenant is known.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "auth.api_key own_key_end",
     "auth.api_key own_key_read",
     "auth.api_key own_token",
@@ -26,6 +26,8 @@ const OTHERS: [&str; 15] = [
     "auth.session own_session_end",
     "auth.session own_session_read",
     "auth.session own_token",
+    "auth.stream_credential open_ones",
+    "auth.stream_credential own_secret",
     "auth.tenant_key wrapped_by_others",
     "prediction.ledger_setting retention",
     "prediction.webhook due",

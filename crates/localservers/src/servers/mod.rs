@@ -14,7 +14,7 @@ use crate::identity::Identity;
 use crate::keeper::{Charge, Keeper};
 use crate::nats::{self, Nats};
 use crate::obtain;
-use crate::options::{Binaries, NatsUser, Options, StartOptions};
+use crate::options::{Binaries, NatsOutsiders, NatsUser, Options, StartOptions};
 use crate::ports::Ports;
 use crate::postgres::{self, Place, Postgres};
 
@@ -39,6 +39,7 @@ struct Own {
     data_dir: PathBuf,
     durable: bool,
     nats_users: Vec<NatsUser>,
+    nats_outsiders: Option<NatsOutsiders>,
     remove: Option<PathBuf>,
     keeper: Keeper,
     postgres: Option<(Found, Postgres)>,
@@ -219,6 +220,7 @@ impl Own {
             data_dir,
             durable: start.durable,
             nats_users: start.nats_users.clone(),
+            nats_outsiders: start.nats_outsiders.clone(),
             remove: remove.map(Path::to_path_buf),
             keeper,
             postgres: None,
@@ -273,6 +275,7 @@ impl Own {
             group: self.keeper.group(),
             durable: self.durable,
             nats_users: &self.nats_users,
+            nats_outsiders: self.nats_outsiders.as_ref(),
         }
     }
 

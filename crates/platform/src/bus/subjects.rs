@@ -37,6 +37,12 @@ impl Subjects {
         Uuid::try_parse(rest.split('.').next()?).ok()
     }
 
+    /// The domain of JetStream under which programs outside know these streams.
+    #[must_use]
+    pub fn jetstream_domain(&self) -> &str {
+        &self.prefix
+    }
+
     /// Stream that holds a domain's events.
     #[must_use]
     pub fn stream(&self, domain: &str) -> String {

@@ -72,10 +72,20 @@ fn heard(name: &str) -> Vec<String> {
     texts.extend(files(&format!("services/{name}/src"), ".rs"));
     for (path, text) in texts {
         for event in between(&text, ".hear::<", ">()") {
-            let mut lines = contract
-                .lines()
-                .filter_map(|line| line.strip_suffix(": message"));
-            let full = lines.find(|full| full.rsplit('.').next() == Some(event));
+            // Two domains may say an event of one name; the file says whose it means.
+            let is_meant = |full: &&str| {
+                let domain = full.split('.').nth(1).unwrap_or_default();
+                let used = between(&text, &format!("{domain}::{{"), "}");
+                full.rsplit('.').next() == Some(event)
+                    && used.iter().any(|used| used.contains(event))
+            };
+            let named = |full: &&str| full.rsplit('.').next() == Some(event);
+            let messages = || {
+                contract
+                    .lines()
+                    .filter_map(|line| line.strip_suffix(": message"))
+            };
+            let full = messages().find(is_meant).or_else(|| messages().find(named));
             let full = full.unwrap_or_else(|| panic!("{path}: the contract has no event {event}"));
             found.push(full.replacen("valutai.", "valutai.*.", 1));
         }

@@ -14,6 +14,7 @@ mod passwords;
 mod providers;
 mod rewrap;
 mod sessions;
+mod streams;
 mod team;
 mod verify;
 
@@ -22,7 +23,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     Clock, Database, Kit, TenantTx,
-    config::{Accounts, Keys},
+    bus::Bus,
+    config::{Accounts, Keys, Outside},
     crypto,
 };
 use proto::{
@@ -38,6 +40,7 @@ use self::hasher::Hasher;
 pub use self::{
     accounts::SignedUp,
     providers::{Answer, LinkShown, SignedIn},
+    streams::Beginning,
     verify::{RESET, SIGN_UP, Wish},
 };
 use crate::{
@@ -60,6 +63,8 @@ pub struct Commands {
     hasher: Hasher,
     providers: Arc<[providers::Provider]>,
     bells: Arc<Bells>,
+    bus: Bus,
+    outside: Option<Outside>,
 }
 
 /// Rung after commits, for the tasks that wait for work.
@@ -109,6 +114,8 @@ impl Commands {
             providers: providers::all(&settings.providers, &kit.clock)?,
             settings,
             bells,
+            bus: kit.bus.clone(),
+            outside: kit.config.outside.clone(),
         })
     }
 

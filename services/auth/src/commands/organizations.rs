@@ -199,11 +199,18 @@ impl Commands {
         {
             return Ok(false);
         }
+        let readers = store::list_stream_credentials(&mut tx, now).await?;
         tx.erase_tenant().await?;
         store::insert_erased(&mut tx, now).await?;
         tx.publish(&AccessChanged::default()).await?;
         tx.publish(&deleted(tenant)).await?;
         tx.commit().await?;
+        // What is left after a failure is found by whatever keeps readers in step with credentials.
+        for reader in readers {
+            self.bus
+                .delete_reader(domain::streams::DOMAIN, &reader.login)
+                .await?;
+        }
         tracing::info!(%tenant, "an organisation has come to its end");
         Ok(true)
     }

@@ -1,12 +1,13 @@
 //! The rules of accounts: addresses, tokens, roles, networks; [`trail`] and [`lines`] for the audit trail,
 //! [`password`], [`totp`] and [`provider`] for what people prove themselves with, [`letter`] for what they are
-//! written, `addresses` for how addresses are kept. Deliberately no I/O.
+//! written, `addresses` for how addresses are kept, [`streams`] for credentials for NATS. Deliberately no I/O.
 
 pub(crate) mod addresses;
 pub(crate) mod letter;
 pub mod lines;
 pub mod password;
 pub mod provider;
+pub mod streams;
 pub mod totp;
 pub mod trail;
 

@@ -1,12 +1,17 @@
 //! Work that waits: mail on its way, organisations whose time has come, what is to be sealed anew, tokens to
-//! be refreshed, and months of the audit trail made ahead. Deliberately no word to people here: letters are the domain's.
+//! be refreshed, programs outside with their consumers, and months of the audit trail made ahead. Deliberately no word to people here: letters are the domain's.
 
 mod mailer;
 mod post;
 
 use std::{sync::Arc, time::Duration};
 
-use platform::{Kit, error::chain};
+use platform::{
+    Kit,
+    config::Outside,
+    error::chain,
+    outside::{self, Login},
+};
 use tokio::{sync::Notify, time::timeout};
 
 pub use self::post::Post;
@@ -19,6 +24,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Months of the audit trail made: the current one and those ahead.
 const MONTHS: i32 = 4;
+/// Between two looks at the consumers of those outside: what ends by itself, or was left by a process that died.
+const READERS_EVERY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Sends mail until told to stop.
@@ -49,6 +56,43 @@ pub async fn refresh_provider_tokens(commands: Commands, kit: Kit) {
     .await;
 }
 
+/// Judges those who connect to NATS from outside, until told to stop.
+pub async fn admit_outside(
+    commands: Commands,
+    outside: Outside,
+    kit: &Kit,
+) -> platform::Result<impl Future<Output = ()> + Send + use<>> {
+    let decide = move |login: Login| {
+        let commands = commands.clone();
+        async move {
+            let admitted = commands.admit(&login).await;
+            admitted.map_err(|error| format!("{}: {}", login.address, chain(&error)))
+        }
+    };
+    let key = outside.key.current();
+    outside::serve(
+        kit.bus.clone(),
+        &key,
+        kit.clock.clone(),
+        decide,
+        kit.shutdown.clone(),
+    )
+    .await
+}
+
+/// Keeps the consumers of those outside in step with their credentials, until told to stop.
+pub async fn keep_readers(commands: Commands, kit: Kit) {
+    let nobody_rings = Notify::new();
+    repeat_every(
+        &kit,
+        READERS_EVERY,
+        &nobody_rings,
+        "keeping readers",
+        || commands.keep_readers(),
+    )
+    .await;
+}
+
 /// Makes the partitions of the months ahead where missing.
 pub async fn ensure_partitions(kit: &Kit) -> Result<(), crate::Error> {
     let mut tx = kit.database().begin_any().await?;
@@ -71,8 +115,20 @@ pub async fn keep_partitions(kit: Kit) {
 }
 
 /// Works while there is work, and then waits for the bell or for a while.
-async fn repeat<F, T>(kit: &Kit, bell: &Notify, what: &str, mut work: impl FnMut() -> F)
+async fn repeat<F, T>(kit: &Kit, bell: &Notify, what: &str, work: impl FnMut() -> F)
 where
+    F: Future<Output = Result<T, crate::Error>>,
+{
+    repeat_every(kit, LOOK_EVERY, bell, what, work).await;
+}
+
+async fn repeat_every<F, T>(
+    kit: &Kit,
+    every: Duration,
+    bell: &Notify,
+    what: &str,
+    mut work: impl FnMut() -> F,
+) where
     F: Future<Output = Result<T, crate::Error>>,
 {
     while !kit.shutdown.is_cancelled() {
@@ -80,7 +136,7 @@ where
             tracing::warn!(error = %chain(&error), "{what} failed and is tried again");
         }
         tokio::select! {
-            _ = timeout(LOOK_EVERY, bell.notified()) => {}
+            _ = timeout(every, bell.notified()) => {}
             () = kit.shutdown.cancelled() => return,
         }
     }

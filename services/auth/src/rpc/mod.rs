@@ -8,6 +8,7 @@ mod operator;
 mod organizations;
 mod providers;
 mod sessions;
+mod streams;
 mod team;
 
 use platform::wire::timestamp;
@@ -101,6 +102,9 @@ answers! {
     team::list_invitations(ListInvitationsRequest) -> ListInvitationsResponse;
     team::revoke_invitation(RevokeInvitationRequest) -> RevokeInvitationResponse;
     team::accept_invitation(AcceptInvitationRequest) -> AcceptInvitationResponse;
+    streams::issue_stream_credential(IssueStreamCredentialRequest) -> IssueStreamCredentialResponse;
+    streams::list_stream_credentials(ListStreamCredentialsRequest) -> ListStreamCredentialsResponse;
+    streams::revoke_stream_credential(RevokeStreamCredentialRequest) -> RevokeStreamCredentialResponse;
     audit::list_audit_entries(ListAuditEntriesRequest) -> ListAuditEntriesResponse;
     audit::verify_audit_trail(VerifyAuditTrailRequest) -> VerifyAuditTrailResponse;
     audit::read_audit_trail(ReadAuditTrailRequest) -> ReadAuditTrailResponse;

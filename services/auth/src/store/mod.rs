@@ -1,11 +1,13 @@
-//! The SQL of auth: `users`, `addresses` with the key they are found by, `sessions` with API keys, `team`, `links` to identity providers, `mail` with its tokens, `trail` for the audit
-//! trail, `sealed` for the rotation of keys, and here the tenant's key. Deliberately no decisions.
+//! The SQL of auth: `users`, `addresses` with the key they are found by, `sessions` with API keys, `team`, `links` to identity
+//! providers, `mail` with its tokens, `trail` for the audit trail, `sealed` for the rotation of keys, `streams` for credentials
+//! for NATS, and here the tenant's key. Deliberately no decisions.
 
 mod addresses;
 mod links;
 mod mail;
 mod sealed;
 mod sessions;
+mod streams;
 mod team;
 mod trail;
 mod users;
@@ -14,7 +16,7 @@ use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
 pub use self::{
-    addresses::*, links::*, mail::*, sealed::*, sessions::*, team::*, trail::*, users::*,
+    addresses::*, links::*, mail::*, sealed::*, sessions::*, streams::*, team::*, trail::*, users::*,
 };
 use crate::Error;
 

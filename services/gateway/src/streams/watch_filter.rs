@@ -9,8 +9,8 @@ use prost::{Message, Name};
 use proto::{
     auth::Role,
     prediction::{
-        DriftDetected, DriftEnded, Grade, OutcomeRecorded, PredictionChanged, PredictionMade,
-        WatchKind, WatchPredictionsRequest, WatchPredictionsResponse,
+        DriftDetected, DriftEnded, Grade, ModelPromoted, OutcomeRecorded, PredictionChanged,
+        PredictionMade, WatchKind, WatchPredictionsRequest, WatchPredictionsResponse,
     },
     rpc::Context,
     training::{GetModelRequest, training_nats},
@@ -43,6 +43,7 @@ pub enum Happening {
     Outcome(OutcomeRecorded),
     Drift(DriftDetected),
     DriftEnded(DriftEnded),
+    Promoted(ModelPromoted),
 }
 
 impl Happening {
@@ -59,6 +60,7 @@ impl Happening {
         let read = read.or_else(|| of(event_type, &body).map(|event| event.map(Self::Outcome)));
         let read = read.or_else(|| of(event_type, &body).map(|event| event.map(Self::Drift)));
         let read = read.or_else(|| of(event_type, &body).map(|event| event.map(Self::DriftEnded)));
+        let read = read.or_else(|| of(event_type, &body).map(|event| event.map(Self::Promoted)));
         read.transpose()
     }
 
@@ -74,6 +76,7 @@ impl Happening {
             Self::Outcome(event) => response.outcome = Some(event),
             Self::Drift(event) => response.drift = Some(event),
             Self::DriftEnded(event) => response.drift_ended = Some(event),
+            Self::Promoted(event) => response.promoted = Some(event),
         }
         response
     }
@@ -83,7 +86,7 @@ impl Happening {
             Self::Made(event) => Some(&event.quote_ref),
             Self::Changed(event) => Some(&event.quote_ref),
             Self::Outcome(event) => Some(&event.quote_ref),
-            Self::Drift(_) | Self::DriftEnded(_) => None,
+            Self::Drift(_) | Self::DriftEnded(_) | Self::Promoted(_) => None,
         }
     }
 
@@ -94,6 +97,7 @@ impl Happening {
             Self::Outcome(event) => &event.model_id,
             Self::Drift(event) => &event.model_id,
             Self::DriftEnded(event) => &event.model_id,
+            Self::Promoted(event) => &event.model_id,
         }
     }
 
@@ -101,7 +105,7 @@ impl Happening {
         match self {
             Self::Made(event) => Some(event.win_probability),
             Self::Changed(event) => Some(event.win_probability),
-            Self::Outcome(_) | Self::Drift(_) | Self::DriftEnded(_) => None,
+            Self::Outcome(_) | Self::Drift(_) | Self::DriftEnded(_) | Self::Promoted(_) => None,
         }
     }
 }
@@ -172,6 +176,7 @@ impl Filter {
             WatchKind::Changed => vec![PredictionChanged::full_name()],
             WatchKind::Outcome => vec![OutcomeRecorded::full_name()],
             WatchKind::Drift => vec![DriftDetected::full_name(), DriftEnded::full_name()],
+            WatchKind::Promoted => vec![ModelPromoted::full_name()],
         };
         let mut names: Vec<String> = self.kinds.iter().flat_map(|kind| of(*kind)).collect();
         names.sort();

@@ -88,7 +88,7 @@ impl Rig {
         let dir = super::folder();
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
         let users = nats_config::users(PREFIX);
-        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
+        let servers = stack::start_servers(args, &dir, true, (&users, None), report).await?;
         let launch = launch(&servers, &users, &dir)?;
         match Parts::start(&launch, &dir, &program).await {
             Ok(parts) => Ok(Self {
@@ -279,6 +279,7 @@ pub fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> R
         webhook_networks: Networks::default(),
         operator: None,
         calls: CallRate::NONE,
+        outside: None,
     })
 }
 
