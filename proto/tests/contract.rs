@@ -220,7 +220,8 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "TransferOwnership",
             "VerifyAuditTrail",
             "DeleteDataset",
-            "SetLedgerSettings"
+            "SetLedgerSettings",
+            "RebuildReadModels"
         ]
     );
     assert_eq!(

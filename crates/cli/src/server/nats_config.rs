@@ -87,10 +87,10 @@ const TABLE: [Rights; 6] = [
         consumers: &[
             ("", "ingestion", None),
             ("", "training", None),
-            ("", "prediction", Some("prediction.v1.PredictionMade")),
+            ("", "prediction", None),
         ],
         hears: &[ERASURE],
-        tails: &[],
+        tails: &["ingestion", "training", "prediction"],
     },
     Rights {
         service: "gateway",

@@ -200,10 +200,9 @@ impl Lot {
 impl Parcel {
     /// What the message holds, under the id that it is known again by.
     fn bodies(&self) -> (Uuid, Vec<Bytes>) {
-        let batch = header(&self.message, batch::BATCH_ID).and_then(|id| Uuid::try_parse(&id).ok());
-        let first = self.events.first().and_then(|event| event.id);
+        let id = batch::parcel_id(self.message.headers.as_ref(), &self.events);
         let bodies = self.events.iter().map(|event| event.body.clone()).collect();
-        (batch.or(first).unwrap_or_default(), bodies)
+        (id, bodies)
     }
 }
 

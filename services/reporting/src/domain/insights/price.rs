@@ -1,0 +1,163 @@
+//! Insights about prices: what a higher price does, what wins left, and which discounts bought nothing.
+//!
+//! Deliberately not here: the tests, which the analysis has made.
+
+use super::{Insight, Tone, Topic, insight};
+use crate::domain::{
+    price::{Curve, Discount, FAR, LEAST_EFFECT, LEAST_QUOTES, PriceContent, Verdict},
+    text::{counted, money, money_range, p_value, percent, points},
+};
+
+/// Groups named of each kind.
+const NAMED: usize = 3;
+
+/// All insights of a price report, most important first.
+pub(in crate::domain) fn all(content: &PriceContent) -> Vec<Insight> {
+    let mut all = vec![effect(content), left(content)];
+    all.extend(discounts(content));
+    all
+}
+
+fn effect(content: &PriceContent) -> Insight {
+    if content.serves_base_rate {
+        return insight(
+            Topic::Price,
+            Tone::Caution,
+            "The model does not beat the base rate, so it knows nothing of prices: there are no curves.".to_owned(),
+        );
+    }
+    let Some(all) = content.curves.first() else {
+        return insight(
+            Topic::Price,
+            Tone::Neutral,
+            "Too few quotes have a price for a price curve.".to_owned(),
+        );
+    };
+    let text = format!(
+        "A price ten per cent higher goes with a chance of winning {} points {} on average over {} ({} to {} points, the ends of the model's intervals).",
+        points(all.ten_per_cent.abs()),
+        direction(all),
+        counted(all.averaged as u64, "past quote"),
+        points(all.ten_per_cent_interval.low),
+        points(all.ten_per_cent_interval.high),
+    );
+    insight(Topic::Price, Tone::Neutral, text)
+}
+
+fn direction(curve: &Curve) -> &'static str {
+    if curve.ten_per_cent > 0.0 {
+        "higher"
+    } else {
+        "lower"
+    }
+}
+
+fn left(content: &PriceContent) -> Insight {
+    let left = &content.left;
+    if left.far_below == 0 {
+        let why = match left.reasons.first() {
+            Some(reason) => format!(" For {} of them: {}", reason.wins, reason.text),
+            None => String::new(),
+        };
+        let text = format!(
+            "None of the newest {} can be said to have left money on the table: none was clearly {} or more below the price that promises most.{why}",
+            counted(left.wins as u64, "win"),
+            percent(FAR),
+        );
+        return insight(Topic::MoneyLeft, Tone::Neutral, text);
+    }
+    let text = format!(
+        "{} of the newest {} were made {} or more below the price that promised most, each clearly so: they left {} of {} on the table ({}, {} of their prices).",
+        left.far_below,
+        counted(left.wins as u64, "win"),
+        percent(FAR),
+        money(left.left),
+        left.objective,
+        money_range(left.interval.low, left.interval.high),
+        percent(left.left / left.amount.max(f64::MIN_POSITIVE)),
+    );
+    insight(Topic::MoneyLeft, Tone::Caution, text)
+}
+
+fn discounts(content: &PriceContent) -> Vec<Insight> {
+    let told = &content.discounts;
+    if told.is_empty() {
+        let text = if content.discount_column.is_empty() {
+            "No column tells a list price or a discount, so it cannot be said what discounts bought.".to_owned()
+        } else {
+            format!(
+                "No group has {LEAST_QUOTES} quotes on either side of its median discount, with wins and losses among them, so it cannot be said what discounts bought."
+            )
+        };
+        return vec![insight(Topic::Discounts, Tone::Neutral, text)];
+    }
+    let of = |verdict: Verdict| told.iter().filter(move |found| found.verdict == verdict);
+    let mut wasted: Vec<&Discount> = of(Verdict::BoughtNothing).collect();
+    wasted.sort_by(|a, b| b.cost.unwrap_or(0.0).total_cmp(&a.cost.unwrap_or(0.0)));
+    let mut all: Vec<Insight> = wasted
+        .iter()
+        .take(NAMED)
+        .map(|found| nothing(found))
+        .collect();
+    all.extend(of(Verdict::Helped).take(NAMED).map(helped));
+    if all.is_empty() {
+        let text = format!(
+            "Of {} none shows whether deeper discounts are won more often: neither is there a clear difference, nor is one of {} points ruled out, at a false discovery rate of 5 %.",
+            counted(told.len() as u64, "comparison"),
+            points(LEAST_EFFECT),
+        );
+        all.push(insight(Topic::Discounts, Tone::Neutral, text));
+    }
+    all
+}
+
+fn name(found: &Discount) -> String {
+    if found.group.is_empty() {
+        "All quotes".to_owned()
+    } else {
+        format!("{} “{}”", found.column, found.group)
+    }
+}
+
+fn rates(found: &Discount) -> String {
+    let rate = |(won, quotes): (u64, u64)| percent(won as f64 / quotes.max(1) as f64);
+    format!(
+        "{} of {} with the deeper discounts were won and {} of {} with the smaller ones ({} to {} points)",
+        rate(found.deep),
+        counted(found.deep.1, "quote"),
+        rate(found.shallow),
+        counted(found.shallow.1, "quote"),
+        points(found.interval.low),
+        points(found.interval.high),
+    )
+}
+
+fn nothing(found: &Discount) -> Insight {
+    let cost = found
+        .cost
+        .filter(|cost| *cost > 0.0)
+        .map_or(String::new(), |cost| {
+            format!(
+                " What was given away beyond the smaller discounts comes to {} on the wins.",
+                money(cost)
+            )
+        });
+    let text = format!(
+        "{}: {}; an effect of {} points or more is ruled out (adjusted {}).{cost}",
+        name(found),
+        rates(found),
+        points(LEAST_EFFECT),
+        p_value(found.p_nothing),
+    );
+    insight(Topic::Discounts, Tone::Caution, text)
+}
+
+fn helped(found: &Discount) -> Insight {
+    let text = format!(
+        "{}: {}; adjusted {}.",
+        name(found),
+        rates(found),
+        p_value(found.p_helped),
+    );
+    insight(Topic::Discounts, Tone::Good, text)
+}
