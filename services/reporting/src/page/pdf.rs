@@ -103,15 +103,18 @@ fn cards(sheet: &mut Sheet, document: &Document) {
 fn draw_section(sheet: &mut Sheet, section: &Section) {
     sheet.space(16.0);
     // A heading is not left alone at the foot of a page.
-    sheet.keep(90.0);
+    let titled = section.charts.len() > 1;
+    let first = section.charts.first().map_or(40.0, |chart| {
+        let (width, height) = chart.drawing.size;
+        height * chart_width(section.charts.len()) / width
+    });
+    sheet.keep(80.0 + first);
     sheet.text(&section.heading, Face::Bold, 13.0, Ink::Text);
     sheet.space(2.0);
     sheet.text(&section.caption, Face::Plain, 8.5, Ink::Muted);
     sheet.space(6.0);
-    let titled = section.charts.len() > 1;
+    let width = chart_width(section.charts.len());
     for pair in section.charts.chunks(2) {
-        let alone = pair.len() == 1 && !titled;
-        let width = if alone { 330.0 } else { WIDTH / 2.0 - 10.0 };
         let heights = pair
             .iter()
             .map(|chart| chart.drawing.size.1 * width / chart.drawing.size.0);
@@ -139,6 +142,15 @@ fn draw_section(sheet: &mut Sheet, section: &Section) {
     }
     for table in &section.tables {
         draw_table(sheet, table);
+    }
+}
+
+/// Width of a chart among so many of a section.
+fn chart_width(charts: usize) -> f64 {
+    if charts > 1 {
+        WIDTH / 2.0 - 10.0
+    } else {
+        330.0
     }
 }
 

@@ -34,7 +34,7 @@ fn effect(content: &PriceContent) -> Insight {
         );
     };
     let text = format!(
-        "A price ten per cent higher goes with a chance of winning {} points {} on average over {} ({} to {} points, the ends of the model's intervals).",
+        "A price ten per cent higher goes with a chance of winning {} points {} on average over {} ({} to {} points where the model is off the same way for all, up to the ends of its intervals).",
         points(all.ten_per_cent.abs()),
         direction(all),
         counted(all.averaged as u64, "past quote"),

@@ -53,7 +53,8 @@ pub struct Curve {
     pub points: Vec<Point>,
     /// Change of the chance by a price ten per cent higher, in probability.
     pub ten_per_cent: f64,
-    /// From the lower end of one to the upper end of the other: the widest reading of the model's error.
+    /// The same between the lower ends of the intervals and between the upper ones: the model being off the same way for all
+    /// quotes and prices. What it may be wrong about in the slope itself is not in it.
     pub ten_per_cent_interval: Interval,
 }
 

@@ -92,13 +92,16 @@ fn curve(
         all.find(|point| (point.ratio - ratio).abs() < 1e-9)
     };
     let (ten, ends) = match (at(1.0), at(1.1)) {
-        (Some(now), Some(then)) => (
-            then.probability - now.probability,
-            Interval {
-                low: then.interval.low - now.interval.high,
-                high: then.interval.high - now.interval.low,
-            },
-        ),
+        (Some(now), Some(then)) => {
+            let ten = then.probability - now.probability;
+            let low = then.interval.low - now.interval.low;
+            let high = then.interval.high - now.interval.high;
+            let interval = Interval {
+                low: ten.min(low).min(high),
+                high: ten.max(low).max(high),
+            };
+            (ten, interval)
+        }
         _ => (
             0.0,
             Interval {
