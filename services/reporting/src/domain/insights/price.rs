@@ -13,7 +13,8 @@ const NAMED: usize = 3;
 
 /// All insights of a price report, most important first.
 pub(in crate::domain) fn all(content: &PriceContent) -> Vec<Insight> {
-    let mut all = vec![effect(content), left(content)];
+    let mut all: Vec<Insight> = content.curves.first().and_then(dent).into_iter().collect();
+    all.extend([effect(content), left(content)]);
     all.extend(discounts(content));
     all
 }
@@ -42,6 +43,25 @@ fn effect(content: &PriceContent) -> Insight {
         points(all.ten_per_cent_interval.high),
     );
     insight(Topic::Price, Tone::Neutral, text)
+}
+
+/// Where quotes would be won more often both dearer and cheaper, it is the quoted amounts themselves that the model goes by.
+fn dent(curve: &Curve) -> Option<Insight> {
+    let at = |ratio: f64| {
+        let mut points = curve.points.iter();
+        let point = points.find(|point| (point.ratio - ratio).abs() < 1e-9);
+        point.map(|point| point.probability)
+    };
+    let (cheaper, quoted, dearer) = (at(0.95)?, at(1.0)?, at(1.05)?);
+    (cheaper > quoted && dearer > quoted).then(|| {
+        let text = format!(
+            "Both 5 % cheaper and 5 % dearer the model gives more chances ({} and {}) than at the quoted prices ({}): the amounts themselves, such as round ones, tell it something, so neither the curves nor the money left can be taken for an effect of the price.",
+            percent(cheaper),
+            percent(dearer),
+            percent(quoted),
+        );
+        insight(Topic::Price, Tone::Caution, text)
+    })
 }
 
 fn direction(curve: &Curve) -> &'static str {
@@ -160,4 +180,43 @@ fn helped(found: &Discount) -> Insight {
         p_value(found.p_helped),
     );
     insight(Topic::Discounts, Tone::Good, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Interval, price::Point};
+
+    fn curve(probabilities: [f64; 3]) -> Curve {
+        let none = Interval {
+            low: 0.0,
+            high: 1.0,
+        };
+        let point = |(ratio, probability)| Point {
+            ratio,
+            probability,
+            interval: none,
+        };
+        Curve {
+            column: String::new(),
+            group: String::new(),
+            quotes: 100,
+            averaged: 100,
+            points: [0.95, 1.0, 1.05]
+                .into_iter()
+                .zip(probabilities)
+                .map(point)
+                .collect(),
+            ten_per_cent: 0.0,
+            ten_per_cent_interval: none,
+        }
+    }
+
+    #[test]
+    fn a_dent_at_the_quoted_prices_is_told() {
+        assert!(dent(&curve([0.5, 0.4, 0.3])).is_none());
+        let told = dent(&curve([0.4, 0.25, 0.4])).expect("a dent");
+        assert_eq!(told.tone, Tone::Caution);
+        assert!(told.text.contains("40.0 % and 40.0 %"), "{}", told.text);
+    }
 }
