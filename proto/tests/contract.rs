@@ -233,6 +233,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
             "RotateWebhookSecret",
             "TestWebhook",
             "UpdateWebhook",
+            "RebuildReadModels",
         ]
     );
     assert_eq!(

@@ -53,6 +53,14 @@ pub(crate) fn event(
     }
 }
 
+/// By which a consumer knows a message again: the id of the batch, or that of the one event.
+pub(crate) fn parcel_id(headers: Option<&HeaderMap>, events: &[Carried]) -> Uuid {
+    let batch = headers.and_then(|headers| headers.get(BATCH_ID));
+    let batch = batch.and_then(|id| Uuid::try_parse(id.as_str()).ok());
+    let first = events.first().and_then(|event| event.id);
+    batch.or(first).unwrap_or_default()
+}
+
 /// The events of a message, one or several.
 ///
 /// # Errors

@@ -110,6 +110,8 @@ pub struct Raw {
     pub position: Position,
     /// Its `ce-id`, by which a reader tells what comes again; nil where it has none.
     pub event_id: Uuid,
+    /// By which consumers know the message that carried it: of several events that of the batch, of one its own.
+    pub parcel_id: Uuid,
     /// Full name of its message.
     pub event_type: String,
     /// Its bytes.
@@ -169,6 +171,33 @@ pub async fn tail_several(
     Ok((behind, events))
 }
 
+/// How many messages of several types of one domain are kept.
+///
+/// # Errors
+/// As [`tail_several`].
+pub async fn kept(bus: &Bus, tenant: Uuid, full_names: &[String]) -> Result<u64> {
+    let first = full_names
+        .first()
+        .ok_or_else(|| crate::Error::Bus("no event is to be read".to_owned()))?;
+    let stream = bus
+        .context()
+        .get_stream(bus.subjects().stream(domain_of(first)))
+        .await
+        .map_err(bus_error)?;
+    let mut messages = 0;
+    for name in full_names {
+        let subject = bus.subjects().event(&tenant.to_string(), name);
+        let mut counts = stream
+            .info_with_subjects(subject)
+            .await
+            .map_err(bus_error)?;
+        while let Some(count) = counts.next().await {
+            messages += count.map_err(bus_error)?.1 as u64;
+        }
+    }
+    Ok(messages)
+}
+
 /// The events of a message that are not read yet where reading begins.
 fn events_of(message: &Message, begun: Position) -> Result<Vec<Raw>> {
     let sequence = message
@@ -187,6 +216,7 @@ fn events_of(message: &Message, begun: Position) -> Result<Vec<Raw>> {
         return Ok(Vec::new());
     }
     let carried = batch::unpack(headers, &message.payload)?;
+    let parcel = batch::parcel_id(headers, &carried);
     let count = carried.len();
     let events = carried.into_iter().enumerate().map(|(at, event)| Raw {
         position: match at + 1 == count {
@@ -197,6 +227,7 @@ fn events_of(message: &Message, begun: Position) -> Result<Vec<Raw>> {
             },
         },
         event_id: event.id.unwrap_or_default(),
+        parcel_id: parcel,
         event_type: event_type.clone(),
         body: event.body,
     });

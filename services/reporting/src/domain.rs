@@ -1,15 +1,21 @@
 //! What a report is: the facts it starts from, its content, and how one becomes the other.
 //!
-//! [`build`] and [`win_loss::analyse`] are pure functions of facts and the time that is passed in; [`crate::page`] draws
-//! their results.
+//! [`build`], [`win_loss::analyse`], [`pipeline::forecast`], [`price::analyse`] and [`track::record`] are pure functions of
+//! facts and the time that is passed in; [`crate::page`] draws their results.
 //! Deliberately not here: where facts come from, where reports are kept, and who may read them.
 
 mod build;
 mod content;
+mod cycle;
 pub mod deals;
 mod insights;
+pub mod pipeline;
+pub mod price;
+pub mod quotes;
+pub mod simulate;
 mod stats;
 pub(crate) mod text;
+pub mod track;
 pub mod win_loss;
 
 use proto::ingestion::WinRatePeriod;

@@ -21,9 +21,37 @@ pub enum Error {
     /// The dataset has no decided quotes.
     #[error("the dataset {0} has no decided quotes to analyse: import some")]
     NoQuotes(Uuid),
+    /// The dataset has no open quotes.
+    #[error("the dataset {0} has no open quotes to forecast: import some that are not decided yet")]
+    NoOpenQuotes(Uuid),
+    /// No model has learned from the dataset.
+    #[error("no model has learned from the dataset {0}: train one, or name another dataset")]
+    NoModel(Uuid),
+    /// The model learned from another dataset.
+    #[error("the model {0} learned from another dataset: name one that learned from this")]
+    OtherDataset(Uuid),
+    /// The model was told of before reports kept enough of the news.
+    #[error(
+        "of model {0} only what a model card needs is known here: an owner has to run `valutai reports rebuild`, or train again"
+    )]
+    ModelBefore(Uuid),
+    /// The learning core refused the model or its quotes.
+    #[error("the model cannot read the quotes: {0}")]
+    Learning(#[from] ml::Error),
     /// The import has ended but its event is late.
     #[error("the quotes of dataset {0} are still on their way: try again in a moment")]
     DatasetLate(Uuid),
+    /// The file is larger than an answer.
+    #[error("the file of report {0} is larger than 3.5 MiB: take its JSON, or a narrower report")]
+    TooLarge(Uuid),
+    /// The streams keep less than is known.
+    #[error(
+        "nothing was changed: the event streams keep 30 days, and of what is known here they have only {0}; restore a backup instead"
+    )]
+    StreamsKeepLess(String),
+    /// A stream did not deliver what it has.
+    #[error("the event streams do not deliver what they have: try again in a moment")]
+    StreamSilent,
     /// A part of ours ended in an unexpected way.
     #[error("a part of the work broke off: {0}")]
     Broken(String),
@@ -51,11 +79,21 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::NoReport(_) => Code::NotFound,
-            Self::ModelNotReady(_) | Self::DatasetNotReady(_) | Self::NoQuotes(_) => {
-                Code::FailedPrecondition
-            }
-            Self::ModelLate(_) | Self::DatasetLate(_) => Code::Unavailable,
-            Self::Page(_) | Self::Json(_) | Self::Stored(_) | Self::Broken(_) => Code::Internal,
+            Self::ModelNotReady(_)
+            | Self::DatasetNotReady(_)
+            | Self::NoQuotes(_)
+            | Self::NoOpenQuotes(_)
+            | Self::NoModel(_)
+            | Self::OtherDataset(_)
+            | Self::TooLarge(_)
+            | Self::StreamsKeepLess(_)
+            | Self::ModelBefore(_) => Code::FailedPrecondition,
+            Self::ModelLate(_) | Self::DatasetLate(_) | Self::StreamSilent => Code::Unavailable,
+            Self::Page(_)
+            | Self::Json(_)
+            | Self::Stored(_)
+            | Self::Learning(_)
+            | Self::Broken(_) => Code::Internal,
             Self::Platform(error) => error.code(),
         }
     }

@@ -1,11 +1,25 @@
-//! The report as one self-contained HTML page: template by askama, charts by plotters.
+//! Reports as one self-contained HTML page (template by askama, charts by plotters), and their documents as other files.
 //!
 //! The page asks no server for anything, and its policy forbids it to. Deliberately not here: figures and sentences,
 //! which are the domain's; this only shows them.
 
 mod chart;
+mod document;
+mod html;
+mod model;
+mod pdf;
+pub mod pipeline;
+pub mod price;
+mod tables;
+pub mod track;
 mod views;
 pub mod win_loss;
+
+pub use document::Document;
+pub use html::render as render_document;
+pub use model::document as model_document;
+pub use pdf::pdf;
+pub use tables::{csv, xlsx};
 
 use askama::Template;
 
@@ -19,6 +33,9 @@ pub enum PageError {
     /// A chart could not be drawn.
     #[error("a chart cannot be drawn: {0}")]
     Chart(String),
+    /// A file could not be written.
+    #[error("the file cannot be written: {0}")]
+    File(String),
     /// The template could not be filled.
     #[error("the page cannot be filled")]
     Template(#[from] askama::Error),

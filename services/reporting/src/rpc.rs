@@ -9,10 +9,11 @@ use proto::{
     rpc::Context,
 };
 use tonic::Status;
+use uuid::Uuid;
 
 use crate::{
-    commands::Commands,
-    store::{ReportRow, WIN_LOSS},
+    commands::{About, Commands, media_type},
+    store::{self, HeldRow, ReportRow, Wanted},
 };
 
 /// Answers the service's calls.
@@ -34,16 +35,8 @@ impl ReportingService for Rpc {
         context: Context,
         request: pb::GenerateReportRequest,
     ) -> Result<pb::GenerateReportResponse, Status> {
-        let report = match request.kind() {
-            pb::ReportKind::WinLoss => {
-                let dataset_id = parse_id("dataset_id", &request.dataset_id)?;
-                self.commands.analyse_dataset(&context, dataset_id).await?
-            }
-            pb::ReportKind::Unspecified | pb::ReportKind::Model => {
-                let model_id = parse_id("model_id", &request.model_id)?;
-                self.commands.generate_report(&context, model_id).await?
-            }
-        };
+        let about = about(request.kind(), &request.model_id, &request.dataset_id)?;
+        let report = self.commands.generate(&context, about).await?;
         Ok(pb::GenerateReportResponse {
             id: report.id.to_string(),
             report: Some(report_message(report, true)),
@@ -56,13 +49,17 @@ impl ReportingService for Rpc {
         request: pb::GetReportRequest,
     ) -> Result<pb::GetReportResponse, Status> {
         let id = parse_id("id", &request.id)?;
-        let (report, html) = self
+        let format = request.format();
+        let read = self
             .commands
-            .get_report(&context, id, request.include_html)
+            .get_report(&context, id, request.include_html, format)
             .await?;
         Ok(pb::GetReportResponse {
-            report: Some(report_message(report, true)),
-            html,
+            media_type: media_type(format).to_owned(),
+            // Its figures travel once.
+            report: Some(report_message(read.report, read.file.is_empty())),
+            html: read.html,
+            file: read.file,
         })
     }
 
@@ -71,17 +68,16 @@ impl ReportingService for Rpc {
         context: Context,
         request: pb::ListReportsRequest,
     ) -> Result<pb::ListReportsResponse, Status> {
-        let named = |what, id: &str| match id {
-            "" => Ok(None),
-            id => parse_id(what, id).map(Some),
+        let wanted = Wanted {
+            model_id: named("model_id", &request.model_id)?,
+            dataset_id: named("dataset_id", &request.dataset_id)?,
+            kind: match request.kind() {
+                pb::ReportKind::Unspecified => None,
+                kind => Some(kind_word(kind)),
+            },
         };
-        let model_id = named("model_id", &request.model_id)?;
-        let dataset_id = named("dataset_id", &request.dataset_id)?;
         let page = Page::parse(request.page_size, &request.page_token)?;
-        let reports = self
-            .commands
-            .list_reports(&context, model_id, dataset_id, page)
-            .await?;
+        let reports = self.commands.list_reports(&context, &wanted, page).await?;
         let ids: Vec<_> = reports.iter().map(|report| report.id).collect();
         Ok(pb::ListReportsResponse {
             reports: reports
@@ -91,17 +87,80 @@ impl ReportingService for Rpc {
             next_page_token: page.next_token(&ids),
         })
     }
+
+    async fn rebuild_read_models(
+        &self,
+        context: Context,
+        _request: pb::RebuildReadModelsRequest,
+    ) -> Result<pb::RebuildReadModelsResponse, Status> {
+        let rebuilt = self.commands.rebuild(&context).await?;
+        Ok(pb::RebuildReadModelsResponse {
+            events: rebuilt.events,
+            before: Some(known(rebuilt.before)),
+            after: Some(known(rebuilt.after)),
+        })
+    }
+}
+
+fn known(held: HeldRow) -> pb::KnownFacts {
+    let count = |count: i64| u64::try_from(count).unwrap_or(0);
+    pb::KnownFacts {
+        datasets: count(held.datasets),
+        models: count(held.models),
+        predictions: count(held.predictions),
+        outcomes: count(held.outcomes),
+        findings: count(held.findings),
+    }
+}
+
+fn named(what: &'static str, id: &str) -> Result<Option<Uuid>, platform::Error> {
+    match id {
+        "" => Ok(None),
+        id => parse_id(what, id).map(Some),
+    }
+}
+
+/// What a report of a kind is about.
+fn about(kind: pb::ReportKind, model: &str, dataset: &str) -> Result<About, platform::Error> {
+    let model_id = named("model_id", model);
+    let dataset_id = || parse_id("dataset_id", dataset);
+    Ok(match kind {
+        pb::ReportKind::Unspecified | pb::ReportKind::Model => {
+            About::Model(parse_id("model_id", model)?)
+        }
+        pb::ReportKind::WinLoss => About::WinLoss(dataset_id()?),
+        pb::ReportKind::Pipeline => About::Pipeline(dataset_id()?, model_id?),
+        pb::ReportKind::Price => About::Price(dataset_id()?, model_id?),
+        pb::ReportKind::Track => About::Track(model_id?),
+    })
+}
+
+fn kind_word(kind: pb::ReportKind) -> &'static str {
+    match kind {
+        pb::ReportKind::Unspecified | pb::ReportKind::Model => store::MODEL,
+        pb::ReportKind::WinLoss => store::WIN_LOSS,
+        pb::ReportKind::Pipeline => store::PIPELINE,
+        pb::ReportKind::Price => store::PRICE,
+        pb::ReportKind::Track => store::TRACK,
+    }
+}
+
+fn kind_of(word: &str) -> pb::ReportKind {
+    match word {
+        store::WIN_LOSS => pb::ReportKind::WinLoss,
+        store::PIPELINE => pb::ReportKind::Pipeline,
+        store::PRICE => pb::ReportKind::Price,
+        store::TRACK => pb::ReportKind::Track,
+        _ => pb::ReportKind::Model,
+    }
 }
 
 fn report_message(report: ReportRow, with_content: bool) -> pb::Report {
-    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let kind = match report.kind.as_str() {
-        WIN_LOSS => pb::ReportKind::WinLoss,
-        _ => pb::ReportKind::Model,
-    };
+    let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     pb::Report {
         id: report.id.to_string(),
-        kind: kind.into(),
+        kind: kind_of(&report.kind).into(),
+        version: u32::try_from(report.version).unwrap_or(u32::MAX),
         dataset_id: id(report.dataset_id),
         model_id: id(report.model_id),
         title: report.title,

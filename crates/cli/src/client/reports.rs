@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Subcommand};
+use clap::{Subcommand, ValueEnum};
 use proto::reporting::{
     GenerateReportRequest, GenerateReportResponse, GetReportRequest, GetReportResponse,
-    ListReportsRequest, Report, ReportKind,
+    ListReportsRequest, RebuildReadModelsRequest, RebuildReadModelsResponse, Report, ReportFormat,
+    ReportKind,
 };
 
 use super::{Connection, connect, present, tell_next_page};
@@ -20,15 +21,17 @@ use crate::{
 /// Commands of `valutai reports`.
 #[derive(Debug, Subcommand)]
 pub enum ReportsCommand {
-    /// Generate a report about a model, or a win/loss analysis of a dataset
-    #[command(group(ArgGroup::new("about").required(true).args(["model", "dataset"])))]
+    /// Generate a report: a model card by default, a win/loss analysis where a dataset is named
     Generate {
-        /// Id of the model
-        #[arg(long, value_name = "ID")]
-        model: Option<String>,
-        /// Id of the dataset whose wins and losses are analysed
-        #[arg(long, value_name = "ID")]
-        dataset: Option<String>,
+        /// Which kind of report
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
+        /// Id of the model; of forecasts and price reports the one that answers
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        model: String,
+        /// Id of the dataset
+        #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+        dataset: String,
         /// Save the report as one self-contained HTML page
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
@@ -41,10 +44,26 @@ pub enum ReportsCommand {
         /// Only reports about this dataset
         #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
         dataset: String,
+        /// Only reports of this kind
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
         /// Which page.
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Save a report as a file
+    Get {
+        /// Id of the report
+        id: String,
+        /// In which format
+        #[arg(long, value_enum)]
+        format: Format,
+        /// The file to write
+        #[arg(short = 'f', long = "file", value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make what reports know anew, of the event streams alone
+    Rebuild,
     /// Show a report
     Show {
         /// Id of the report
@@ -53,6 +72,60 @@ pub enum ReportsCommand {
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
     },
+}
+
+/// Kinds of reports.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// What a model is worth
+    Model,
+    /// Win rates by group, and what changed
+    WinLoss,
+    /// What the open quotes may bring
+    Pipeline,
+    /// Price curves, money left on the table, discounts that bought nothing
+    Price,
+    /// How good predictions were, and drift
+    Track,
+}
+
+impl From<Kind> for ReportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Model => Self::Model,
+            Kind::WinLoss => Self::WinLoss,
+            Kind::Pipeline => Self::Pipeline,
+            Kind::Price => Self::Price,
+            Kind::Track => Self::Track,
+        }
+    }
+}
+
+/// Formats of reports.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// All figures
+    Json,
+    /// One self-contained page
+    Html,
+    /// The tables, one below the other
+    Csv,
+    /// The tables as a workbook
+    Xlsx,
+    /// Sentences, charts and tables
+    Pdf,
+}
+
+impl From<Format> for ReportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Html => Self::Html,
+            Format::Csv => Self::Csv,
+            Format::Xlsx => Self::Xlsx,
+            Format::Pdf => Self::Pdf,
+        }
+    }
 }
 
 /// Generates a report about a model.
@@ -105,6 +178,7 @@ pub async fn get(
     let request = connection.request(GetReportRequest {
         id: id.to_owned(),
         include_html,
+        ..GetReportRequest::default()
     });
     Ok(connection
         .reporting()
@@ -134,14 +208,29 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
     let connection = connect(global).await?;
     match command {
         ReportsCommand::Generate {
+            kind,
             model,
             dataset,
             html,
         } => {
-            let reply = match dataset {
-                Some(dataset) => analyse(&connection, &dataset).await?,
-                None => generate(&connection, &model.unwrap_or_default()).await?,
+            let named = if dataset.is_empty() {
+                Kind::Model
+            } else {
+                Kind::WinLoss
             };
+            let kind = ReportKind::from(kind.unwrap_or(named));
+            if kind == ReportKind::Model && model.is_empty() {
+                return Err(Error::Failed(
+                    "say what the report is about: --model ID, --dataset ID, or --kind track"
+                        .to_owned(),
+                ));
+            }
+            let about = GenerateReportRequest {
+                model_id: model,
+                kind: kind.into(),
+                dataset_id: dataset,
+            };
+            let reply = ask(&connection, about).await?;
             let report = present(reply.report.as_ref(), "report")?;
             output::reply(global.output, &reply, |out| show(out, report))?;
             match html {
@@ -152,6 +241,7 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
         ReportsCommand::List {
             model,
             dataset,
+            kind,
             page,
         } => {
             let request = connection.request(ListReportsRequest {
@@ -159,6 +249,9 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
                 dataset_id: dataset,
                 page_size: page.page_size,
                 page_token: page.page_token,
+                kind: kind
+                    .map_or(ReportKind::Unspecified, ReportKind::from)
+                    .into(),
             });
             let reply = connection
                 .reporting()
@@ -168,6 +261,30 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
             output::reply(global.output, &reply, |out| list(&reply.reports).print(out))?;
             tell_next_page(&reply.next_page_token);
             Ok(())
+        }
+        ReportsCommand::Get { id, format, file } => {
+            let request = connection.request(GetReportRequest {
+                id,
+                format: ReportFormat::from(format).into(),
+                ..GetReportRequest::default()
+            });
+            let reply = connection
+                .reporting()
+                .get_report(request)
+                .await?
+                .into_inner();
+            files::write(&file, &reply.file)?;
+            eprintln!("the report was written to {}", file.display());
+            Ok(())
+        }
+        ReportsCommand::Rebuild => {
+            let request = connection.request(RebuildReadModelsRequest {});
+            let reply = connection
+                .reporting()
+                .rebuild_read_models(request)
+                .await?
+                .into_inner();
+            output::reply(global.output, &reply, |out| rebuilt(out, &reply))
         }
         ReportsCommand::Show { id, html } => {
             let reply = get(&connection, &id, html.is_some()).await?;
@@ -180,12 +297,36 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
     }
 }
 
+fn rebuilt(out: &mut dyn std::io::Write, reply: &RebuildReadModelsResponse) -> std::io::Result<()> {
+    let (before, after) = (
+        reply.before.unwrap_or_default(),
+        reply.after.unwrap_or_default(),
+    );
+    let both = |before: u64, after: u64| format!("{before} before, {after} now");
+    print_facts(
+        out,
+        &[
+            ("events read", reply.events.to_string()),
+            ("datasets", both(before.datasets, after.datasets)),
+            ("models", both(before.models, after.models)),
+            ("predictions", both(before.predictions, after.predictions)),
+            ("outcomes", both(before.outcomes, after.outcomes)),
+            ("drift findings", both(before.findings, after.findings)),
+        ],
+    )
+}
+
 fn list(reports: &[Report]) -> Table {
-    let mut table = Table::new().left("id").left("generated").flexible("title");
+    let mut table = Table::new()
+        .left("id")
+        .left("generated")
+        .left("version")
+        .flexible("title");
     for report in reports {
         table.row([
             report.id.as_str(),
             &moment(report.created_at.as_ref()),
+            &report.version.to_string(),
             &report.title,
         ]);
     }
@@ -194,8 +335,13 @@ fn list(reports: &[Report]) -> Table {
 
 fn show(out: &mut dyn std::io::Write, report: &Report) -> std::io::Result<()> {
     let about = match report.kind() {
-        ReportKind::WinLoss => ("dataset", report.dataset_id.clone()),
-        ReportKind::Model | ReportKind::Unspecified => ("model", report.model_id.clone()),
+        ReportKind::WinLoss | ReportKind::Pipeline | ReportKind::Price => {
+            ("dataset", report.dataset_id.clone())
+        }
+        ReportKind::Track if report.model_id.is_empty() => ("model", "all".to_owned()),
+        ReportKind::Model | ReportKind::Track | ReportKind::Unspecified => {
+            ("model", report.model_id.clone())
+        }
     };
     print_facts(
         out,
@@ -203,6 +349,7 @@ fn show(out: &mut dyn std::io::Write, report: &Report) -> std::io::Result<()> {
             ("report", report.id.clone()),
             ("title", report.title.clone()),
             about,
+            ("version", report.version.to_string()),
             ("generated", moment(report.created_at.as_ref())),
         ],
     )?;

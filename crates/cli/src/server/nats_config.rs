@@ -101,10 +101,10 @@ const TABLE: [Rights; 6] = [
         consumers: &[
             ("", "ingestion", None),
             ("", "training", None),
-            ("", "prediction", Some("prediction.v1.PredictionMade")),
+            ("", "prediction", None),
         ],
         hears: &[ERASURE],
-        tails: &[],
+        tails: &["ingestion", "training", "prediction"],
         readers: &[],
     },
     Rights {

@@ -250,14 +250,13 @@ impl Lot {
 impl Parcel {
     /// What the message holds, under the id that it is known again by.
     fn told(&self, event_type: &str) -> (Uuid, Vec<Told>) {
-        let batch = header(&self.message, batch::BATCH_ID).and_then(|id| Uuid::try_parse(&id).ok());
-        let first = self.events.first().and_then(|event| event.id);
+        let id = batch::parcel_id(self.message.headers.as_ref(), &self.events);
         let told = self.events.iter().map(|event| Told {
             id: event.id.unwrap_or_default(),
             event_type: event_type.to_owned(),
             body: event.body.clone(),
         });
-        (batch.or(first).unwrap_or_default(), told.collect())
+        (id, told.collect())
     }
 }
 

@@ -302,6 +302,24 @@ pub enum Topic {
     Groups,
     /// What changed since the period before.
     Change,
+    /// What open quotes may bring.
+    Pipeline,
+    /// How far quotes hang together.
+    Dependence,
+    /// How long quotes take.
+    Cycle,
+    /// How earlier forecasts turned out.
+    Earlier,
+    /// What a higher price does.
+    Price,
+    /// Money that wins left.
+    MoneyLeft,
+    /// What discounts bought.
+    Discounts,
+    /// Whether predictions were as good as they said.
+    Promise,
+    /// Whether models drift.
+    Drift,
 }
 
 /// How to take an insight.

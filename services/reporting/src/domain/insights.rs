@@ -4,7 +4,10 @@
 //! not here: the tests themselves, and advice on what to sell.
 
 mod model;
+pub(super) mod pipeline;
+pub(super) mod price;
 mod sales;
+pub(super) mod track;
 pub(super) mod win_loss;
 
 use super::{Driver, Insight, ReportContent, Tone, Topic};

@@ -5,7 +5,7 @@
 use super::Interval;
 
 /// Two-sided 95 % quantile of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Wilson's interval of a share; `None` without trials.
 pub(super) fn wilson(successes: u64, trials: u64) -> Option<Interval> {
@@ -63,6 +63,22 @@ pub(super) fn compare(first: (u64, u64), second: (u64, u64)) -> Option<Compariso
     })
 }
 
+/// Whether the second share is less than `most` above the first: the one-sided p-value of its being that much above, or more.
+/// One success and one failure are added to either, which makes the normal approximation hold with few trials, too (Agresti
+/// and Caffo 2000).
+pub(super) fn less_than(first: (u64, u64), second: (u64, u64), most: f64) -> f64 {
+    let (n1, n2) = (first.1 as f64 + 2.0, second.1 as f64 + 2.0);
+    let (p1, p2) = ((first.0 as f64 + 1.0) / n1, (second.0 as f64 + 1.0) / n2);
+    let error = (p1 * (1.0 - p1) / n1 + p2 * (1.0 - p2) / n2).sqrt();
+    below((p2 - p1 - most) / error)
+}
+
+/// Probability of a standard normal number below `z`.
+fn below(z: f64) -> f64 {
+    let tail = two_sided(z) / 2.0;
+    if z < 0.0 { tail } else { 1.0 - tail }
+}
+
 /// Probability of `successes` or more in `trials`, each succeeding with probability `p` strictly inside 0 and 1.
 pub(super) fn binomial_tail(trials: usize, successes: usize, p: f64) -> f64 {
     let mut term = (1.0 - p).powf(trials as f64);
@@ -111,7 +127,7 @@ fn two_sided(z: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{binomial_tail, compare, false_discovery, two_sided, wilson};
+    use super::{binomial_tail, compare, false_discovery, less_than, two_sided, wilson};
 
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-4
@@ -150,6 +166,14 @@ mod tests {
             "{adjusted:?}"
         );
         assert_eq!(false_discovery(&[]), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn what_is_far_below_the_least_effect_is_told() {
+        // By hand: shares 51/102 and 51/102 after the adjustment, error 0.07001, z = -0.05 / 0.07001 = -0.7142.
+        assert!(near(less_than((50, 100), (50, 100), 0.05), 0.23756));
+        assert!(less_than((500, 1000), (400, 1000), 0.05) < 1e-6);
+        assert!(less_than((500, 1000), (600, 1000), 0.05) > 0.95);
     }
 
     #[test]

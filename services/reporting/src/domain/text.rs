@@ -56,6 +56,29 @@ pub(crate) fn amount(value: f64) -> String {
     }
 }
 
+/// An amount as a reader wants it: whole from a hundred on.
+pub(crate) fn money(value: f64) -> String {
+    if value.abs() >= 100.0 {
+        amount(value.round())
+    } else {
+        amount((value * 100.0).round() / 100.0)
+    }
+}
+
+/// A range of amounts: "1,200 to 3,400".
+pub(crate) fn money_range(low: f64, high: f64) -> String {
+    format!("{} to {}", money(low), money(high))
+}
+
+/// A number with so many decimals, never a negative zero.
+pub(crate) fn decimal(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.chars().all(|c| c == '0' || c == '.') => rest.to_owned(),
+        _ => text,
+    }
+}
+
 /// A count with its noun: "1 quote", "2 quotes".
 pub(crate) fn counted(value: u64, noun: &str) -> String {
     let plural = if value == 1 { "" } else { "s" };

@@ -5,9 +5,14 @@
 //! template's. Deliberately not here: what the charts show.
 
 pub(super) mod calibration;
+pub(super) mod curve;
 pub(super) mod drivers;
 pub(super) mod groups;
+pub(super) mod histogram;
 pub(super) mod months;
+pub(super) mod ranges;
+
+use std::cell::RefCell;
 
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
@@ -35,6 +40,19 @@ pub(super) struct Drawing {
     pub(super) max_width: i32,
     /// SVG elements; every text in them is escaped.
     pub(super) shapes: String,
+    /// Width and height of the view.
+    pub(super) size: (f64, f64),
+    /// The same shapes for who draws without SVG, in units of the view from its upper left corner.
+    pub(super) strokes: Vec<Stroke>,
+}
+
+/// A shape of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stroke {
+    Line(Vec<(f64, f64)>, Role, f64),
+    Area(Vec<(f64, f64)>, Role),
+    Dot((f64, f64), f64, Role),
+    Text(String, (f64, f64), Anchor, Role),
 }
 
 /// What a shape is for; decides its colour in light, dark and print.
@@ -68,7 +86,7 @@ impl Role {
 }
 
 /// Where a text stands relative to its point.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
     Middle,
@@ -91,6 +109,7 @@ pub(super) struct Layout {
 /// Something to draw on, in the coordinates of the data.
 pub(super) struct Canvas<'a> {
     plot: Plot<'a>,
+    strokes: RefCell<Vec<Stroke>>,
 }
 
 /// Draws a chart with the given ranges.
@@ -101,6 +120,7 @@ pub(super) fn draw(
     paint: impl FnOnce(&Canvas<'_>) -> Result<(), PageError>,
 ) -> Result<Drawing, PageError> {
     let mut svg = String::new();
+    let strokes;
     {
         let size = (
             (layout.width * FINE).unsigned_abs(),
@@ -117,14 +137,20 @@ pub(super) fn draw(
                 (layout.height - layout.bottom) * FINE..layout.top * FINE,
             ),
         ));
-        let canvas = Canvas { plot };
+        let canvas = Canvas {
+            plot,
+            strokes: RefCell::default(),
+        };
         paint(&canvas)?;
         canvas.plot.present().map_err(PageError::chart)?;
+        strokes = canvas.strokes.take();
     }
     Ok(Drawing {
         view_box: format!("0 0 {} {}", layout.width * FINE, layout.height * FINE),
         max_width: layout.width * 4 / 3,
         shapes: classed(inner(&svg)),
+        size: (f64::from(layout.width), f64::from(layout.height)),
+        strokes,
     })
 }
 
@@ -135,19 +161,48 @@ impl Canvas<'_> {
         role: Role,
         width: u32,
     ) -> Result<(), PageError> {
+        let placed = points.iter().map(|at| self.place(*at)).collect();
+        self.note(Stroke::Line(
+            placed,
+            role,
+            f64::from(width) / f64::from(FINE),
+        ));
         self.put(PathElement::new(points.to_vec(), stroke(role, width)))
     }
 
     pub(super) fn area(&self, points: &[(f64, f64)], role: Role) -> Result<(), PageError> {
+        self.note(Stroke::Area(
+            points.iter().map(|at| self.place(*at)).collect(),
+            role,
+        ));
         self.put(Polygon::new(points.to_vec(), filled(role)))
     }
 
     pub(super) fn bar(&self, a: (f64, f64), b: (f64, f64), role: Role) -> Result<(), PageError> {
+        let corners = [a, (b.0, a.1), b, (a.0, b.1)];
+        self.note(Stroke::Area(
+            corners.map(|at| self.place(at)).to_vec(),
+            role,
+        ));
         self.put(Rectangle::new([a, b], filled(role)))
     }
 
     pub(super) fn dot(&self, at: (f64, f64), radius: i32, role: Role) -> Result<(), PageError> {
+        self.note(Stroke::Dot(self.place(at), f64::from(radius), role));
         self.put(Circle::new(at, radius * FINE, filled(role)))
+    }
+
+    /// A point of the data in units of the view.
+    fn place(&self, at: (f64, f64)) -> (f64, f64) {
+        let (x, y) = self.plot.map_coordinate(&at);
+        (
+            f64::from(x) / f64::from(FINE),
+            f64::from(y) / f64::from(FINE),
+        )
+    }
+
+    fn note(&self, stroke: Stroke) {
+        self.strokes.borrow_mut().push(stroke);
     }
 
     /// Writes a text at a point of the data, moved by `shift` units of the view.
@@ -171,6 +226,13 @@ impl Canvas<'_> {
             .pos(Pos::new(h_pos, VPos::Center));
         let (x, y) = self.plot.map_coordinate(&at);
         let place = (x + shift.0 * FINE, y + shift.1 * FINE);
+        let fine = f64::from(FINE);
+        self.note(Stroke::Text(
+            text.to_owned(),
+            (f64::from(place.0) / fine, f64::from(place.1) / fine),
+            anchor,
+            role,
+        ));
         self.plot
             .strip_coord_spec()
             .draw(&Text::new(text.to_owned(), place, style))

@@ -2,6 +2,8 @@
 //!
 //! Deliberately not here: markup, which the template holds, so that everything is escaped there.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::text::{count, percent, percent_range, points, score, score_range};
 use crate::domain::{Insight, Month, ReportContent, ScoreKey, Tone};
 
@@ -68,6 +70,19 @@ pub(super) fn tone(tone: Tone) -> (&'static str, &'static str) {
 /// A sentence whose percent signs stay with their numbers.
 pub(super) fn sentence(insight: &Insight) -> String {
     insight.text.replace(" %", "\u{a0}%")
+}
+
+/// What a report is about, and when it was written.
+pub(super) fn meta_of<const N: usize>(
+    about: [(&'static str, String); N],
+    written: DateTime<Utc>,
+) -> Vec<Meta> {
+    let written = written.format("%Y-%m-%d %H:%M UTC").to_string();
+    about
+        .into_iter()
+        .chain([("Report written", written)])
+        .map(|(name, value)| Meta { name, value })
+        .collect()
 }
 
 pub(super) fn meta(content: &ReportContent) -> Vec<Meta> {
@@ -180,7 +195,7 @@ fn data_cards(content: &ReportContent) -> [Card; 3] {
     ]
 }
 
-fn explained(key: ScoreKey) -> (&'static str, &'static str) {
+pub(super) fn explained(key: ScoreKey) -> (&'static str, &'static str) {
     match key {
         ScoreKey::AucRoc => (
             "AUC",

@@ -5,6 +5,8 @@ use askama::Template;
 use super::{
     PageError,
     chart::{self, Drawing},
+    document::{Cell, Column, Document, Section, Unit, column, range},
+    model,
     views::{self, Card, Meta, MonthRow},
 };
 use crate::domain::{
@@ -79,6 +81,60 @@ pub fn render(content: &WinLossContent) -> Result<String, PageError> {
         month_rows: views::months(&content.win_rates),
     };
     Ok(page.render()?)
+}
+
+/// The document of a win/loss analysis, for the formats that have no page of their own.
+///
+/// # Errors
+/// When a chart cannot be drawn.
+pub fn document(content: &WinLossContent) -> Result<Document, PageError> {
+    let rate = content.dataset.win_rate.unwrap_or_default();
+    let mut sections = Vec::new();
+    for column in &content.columns {
+        let shown = view(column, rate)?;
+        sections.push(
+            Section::new(shown.name, shown.note)
+                .chart("Win rate by group", Some(shown.drawing))
+                .table(
+                    format!("Win rate by {}", column.column),
+                    group_columns(),
+                    column.groups.iter().map(cells).collect(),
+                ),
+        );
+    }
+    sections.push(model::by_month(&content.win_rates)?);
+    Ok(Document {
+        title: content.title.clone(),
+        meta: meta(content),
+        insights: content.insights.clone(),
+        cards: cards(content),
+        note: "Ranges are 95 % intervals. Groups are compared with all other quotes, and the tests are corrected for their number. Groups overlap, so these are associations and not causes.".to_owned(),
+        sections,
+    })
+}
+
+fn group_columns() -> Vec<Column> {
+    vec![
+        column("Group", Unit::Text),
+        column("Quotes", Unit::Count),
+        column("Won", Unit::Percent),
+        range("95 % interval", Unit::Percent),
+        column("Points to others", Unit::Points),
+        column("Adjusted p", Unit::Probability),
+        column("Stands out", Unit::Text),
+    ]
+}
+
+fn cells(group: &Group) -> Vec<Cell> {
+    vec![
+        group.name.as_str().into(),
+        group.quotes.into(),
+        group.win_rate.into(),
+        group.interval.into(),
+        group.difference.into(),
+        group.adjusted_p_value.into(),
+        if group.clear { "yes" } else { "no" }.into(),
+    ]
 }
 
 fn meta(content: &WinLossContent) -> Vec<Meta> {

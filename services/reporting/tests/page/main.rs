@@ -4,6 +4,9 @@
 
 mod facts;
 mod insights;
+mod pipeline;
+mod price;
+mod track;
 mod win_loss;
 
 use facts::{facts, now, with_scores};

@@ -1,39 +1,52 @@
-//! The units of work of reporting: generate, read and list reports. Deliberately no drawing: that is
-//! `page`.
+//! The units of work of reporting: reports are written, kept, read and listed. Deliberately no drawing: that is `page`.
+
+mod facts;
+mod files;
+mod generate;
+mod rebuild;
 
 use std::time::Duration;
 
 use platform::{
-    Clock, Database, Kit, blobs::Blobs, page::Page, patience::eventually, rpc::NatsTransport,
+    Clock, Database, Kit, blobs::Blobs, bus::Bus, page::Page, patience::eventually,
+    rpc::NatsTransport,
 };
 use prost::Message as _;
 use proto::{
     ingestion::{
-        DatasetImported, DatasetState, GetDatasetRequest, Snapshot,
-        ingestion_nats::Client as Ingestion,
+        DatasetImported, DatasetState, GetDatasetRequest, ingestion_nats::Client as Ingestion,
     },
-    reporting::ReportGenerated,
+    reporting::{ReportFormat, ReportGenerated},
     rpc::{Caller, Context},
-    training::{GetModelRequest, Model, ModelState, training_nats::Client},
+    training::{GetModelRequest, ModelState, training_nats::Client},
 };
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::{
-        self, DatasetFacts, ModelFacts,
-        deals::Deals,
-        win_loss::{self, WinLossFacts},
-    },
-    page,
-    store::{self, ModelRow, ReportRow},
+    store::{self, ModelRow, ReportRow, Wanted},
 };
+
+pub use files::media_type;
+pub use generate::About;
 
 type Result<T> = std::result::Result<T, Error>;
 
 /// How long an event already published may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of a file at most: an answer has to be carried by one message.
+const LARGEST_FILE: usize = 7 << 19;
+
+/// A report that was read.
+#[derive(Debug)]
+pub struct Read {
+    pub report: ReportRow,
+    /// Its page; empty unless wanted.
+    pub html: String,
+    /// The file of a format; empty unless one was wanted.
+    pub file: Vec<u8>,
+}
 
 /// What reporting can do.
 #[derive(Debug, Clone)]
@@ -41,6 +54,7 @@ pub struct Commands {
     database: Database,
     blobs: Blobs,
     clock: Clock,
+    bus: Bus,
     training: Client<NatsTransport>,
     ingestion: Ingestion<NatsTransport>,
 }
@@ -51,69 +65,10 @@ impl Commands {
             database: kit.database(),
             blobs: kit.blobs.clone(),
             clock: kit.clock.clone(),
+            bus: kit.bus.clone(),
             training: Client(kit.transport.clone()),
             ingestion: Ingestion(kit.transport.clone()),
         }
-    }
-
-    pub async fn generate_report(&self, context: &Context, model_id: Uuid) -> Result<ReportRow> {
-        let caller = context.caller().map_err(platform::Error::from)?;
-        let row = match self.find_model(caller, model_id).await? {
-            Some(row) => row,
-            None => self.await_model(context, caller, model_id).await?,
-        };
-        let now = self.clock.now();
-        let content = domain::build(&facts(&row)?, now);
-        let html = page::render(&content)?;
-        let written = Written {
-            kind: store::MODEL,
-            model_id: Some(model_id),
-            dataset_id: None,
-            title: content.title.clone(),
-            insights: content.sentences(),
-            content: serde_json::to_value(&content)?,
-        };
-        self.keep(context, caller, written, &html).await
-    }
-
-    /// Analyses the wins and losses of a dataset.
-    pub async fn analyse_dataset(&self, context: &Context, dataset_id: Uuid) -> Result<ReportRow> {
-        let caller = context.caller().map_err(platform::Error::from)?;
-        let event = match self.find_dataset(caller, dataset_id).await? {
-            Some(event) => event,
-            None => self.await_dataset(context, caller, dataset_id).await?,
-        };
-        let snapshot = event.snapshot.as_ref().ok_or(Error::NoQuotes(dataset_id))?;
-        let snapshot = self.blobs.get(caller.tenant_id, snapshot).await?;
-        let now = self.clock.now();
-        let worked = spawn_blocking(move || -> Result<_> {
-            let facts = WinLossFacts {
-                dataset_id: event.dataset_id,
-                dataset: DatasetFacts {
-                    name: event.name,
-                    row_count: event.row_count,
-                    won_count: event.won_count,
-                },
-                win_rates: event.win_rates,
-                deals: Deals::read(Snapshot::decode(&*snapshot)?),
-            };
-            let content = win_loss::analyse(&facts, now);
-            let html = page::win_loss::render(&content)?;
-            Ok((content, html))
-        });
-        let (content, html) = worked
-            .await
-            .map_err(|error| Error::Broken(error.to_string()))??;
-        let insights = content.insights.iter();
-        let written = Written {
-            kind: store::WIN_LOSS,
-            model_id: None,
-            dataset_id: Some(dataset_id),
-            title: content.title.clone(),
-            insights: insights.map(|insight| insight.text.clone()).collect(),
-            content: serde_json::to_value(&content)?,
-        };
-        self.keep(context, caller, written, &html).await
     }
 
     async fn keep(
@@ -127,7 +82,7 @@ impl Commands {
             .blobs
             .put(caller.tenant_id, "report", html.as_bytes())
             .await?;
-        let report = ReportRow {
+        let mut report = ReportRow {
             id: Uuid::now_v7(),
             kind: written.kind.to_owned(),
             model_id: written.model_id,
@@ -140,13 +95,20 @@ impl Commands {
             page_sha256: page.sha256.clone(),
             created_at: self.clock.now(),
             created_by: caller.user_id,
+            version: 0,
         };
-        let written = self.write_report(context, caller, &report).await;
-        if written.is_err() {
-            // A page that no report names would never be found again.
-            self.blobs.delete(caller.tenant_id, &page).await?;
+        let basis = written.basis;
+        match self
+            .write_report(context, caller, &report, basis.as_ref())
+            .await
+        {
+            Ok(version) => report.version = version,
+            Err(error) => {
+                // A page that no report names would never be found again.
+                self.blobs.delete(caller.tenant_id, &page).await?;
+                return Err(error);
+            }
         }
-        written?;
         Ok(report)
     }
 
@@ -155,9 +117,11 @@ impl Commands {
         context: &Context,
         caller: &Caller,
         report: &ReportRow,
-    ) -> Result<()> {
+        basis: Option<&serde_json::Value>,
+    ) -> Result<i64> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        store::insert_report(&mut tx, report).await?;
+        store::insert_report(&mut tx, report, basis).await?;
+        let version = store::find_report(&mut tx, report.id).await?;
         tx.publish(&ReportGenerated {
             report_id: report.id.to_string(),
             model_id: report.model_id.map(|id| id.to_string()).unwrap_or_default(),
@@ -169,7 +133,8 @@ impl Commands {
         .await?;
         tx.audit(context, "reporting.generate_report", report.id)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(version.map_or(0, |written| written.version))
     }
 
     async fn find_model(&self, caller: &Caller, id: Uuid) -> Result<Option<ModelRow>> {
@@ -226,36 +191,50 @@ impl Commands {
             .ok_or(Error::ModelLate(id))
     }
 
+    /// A report, its page where that is wanted, and the file of a format where one is.
     pub async fn get_report(
         &self,
         context: &Context,
         id: Uuid,
         include_html: bool,
-    ) -> Result<(ReportRow, String)> {
+        format: ReportFormat,
+    ) -> Result<Read> {
         let caller = context.caller().map_err(platform::Error::from)?;
         let mut tx = self.database.begin(caller.tenant_id).await?;
         let found = store::find_report(&mut tx, id).await?;
         tx.commit().await?;
         let report = found.ok_or(Error::NoReport(id))?;
-        let html = if include_html {
-            let page = self.blobs.get(caller.tenant_id, &report.page()).await?;
-            String::from_utf8_lossy(&page).into_owned()
+        let html = if include_html || format == ReportFormat::Html {
+            self.blobs.get(caller.tenant_id, &report.page()).await?
         } else {
-            String::new()
+            Vec::new()
         };
-        Ok((report, html))
+        let file = match format {
+            ReportFormat::Html => html.clone(),
+            format => files::write(&report, format).await?,
+        };
+        if file.len() > LARGEST_FILE {
+            return Err(Error::TooLarge(id));
+        }
+        Ok(Read {
+            report,
+            html: match include_html {
+                true => String::from_utf8_lossy(&html).into_owned(),
+                false => String::new(),
+            },
+            file,
+        })
     }
 
     pub async fn list_reports(
         &self,
         context: &Context,
-        model_id: Option<Uuid>,
-        dataset_id: Option<Uuid>,
+        wanted: &Wanted,
         page: Page,
     ) -> Result<Vec<ReportRow>> {
         let caller = context.caller().map_err(platform::Error::from)?;
         let mut tx = self.database.begin(caller.tenant_id).await?;
-        let reports = store::list_reports(&mut tx, model_id, dataset_id, page).await?;
+        let reports = store::list_reports(&mut tx, wanted, page).await?;
         tx.commit().await?;
         Ok(reports)
     }
@@ -269,24 +248,6 @@ struct Written {
     title: String,
     insights: Vec<String>,
     content: serde_json::Value,
-}
-
-fn facts(row: &ModelRow) -> Result<ModelFacts> {
-    let dataset = match &row.dataset {
-        Some(content) => DatasetImported::decode(content.as_slice())?,
-        None => DatasetImported::default(),
-    };
-    Ok(ModelFacts {
-        model: Model {
-            champion: row.champion,
-            ..Model::decode(row.content.as_slice())?
-        },
-        dataset: DatasetFacts {
-            row_count: dataset.row_count,
-            won_count: dataset.won_count,
-            name: dataset.name,
-        },
-        win_rates: dataset.win_rates,
-        predictions_made: u64::try_from(row.prediction_count).unwrap_or(0),
-    })
+    /// What it rested on, where it is to be judged later.
+    basis: Option<serde_json::Value>,
 }
