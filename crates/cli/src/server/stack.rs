@@ -15,7 +15,8 @@ use platform::{
     Clock, Service, address,
     config::{
         ACK_WAIT, Accounts, ClamdAddress, ConfigError, Key, Keys, Kms, MailSink, Networks,
-        OperatorToken, Outside, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env, nats_ca_from_env,
+        OperatorToken, Outside, Secret, TOKEN_MEMORY, UploadLimits, calls_from_env,
+        nats_ca_from_env,
     },
     launch::{Launch, Launched},
 };

@@ -16,7 +16,8 @@ use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
 pub use self::{
-    addresses::*, links::*, mail::*, sealed::*, sessions::*, streams::*, team::*, trail::*, users::*,
+    addresses::*, links::*, mail::*, sealed::*, sessions::*, streams::*, team::*, trail::*,
+    users::*,
 };
 use crate::Error;
 

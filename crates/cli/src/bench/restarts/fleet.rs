@@ -98,7 +98,7 @@ impl Fleet {
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
         let program = std::env::current_exe().map_err(Error::file("this program"))?;
         let users = nats_config::users(PREFIX);
-        let servers = stack::start_servers(args, &dir, true, &users, report).await?;
+        let servers = stack::start_servers(args, &dir, true, (&users, None), report).await?;
         let launch = launch(&servers, &users, &dir)?;
         match parts(&launch, &dir, &program).await {
             Ok(parts) => Ok(Self {
