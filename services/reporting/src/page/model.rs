@@ -121,6 +121,12 @@ fn importance(content: &ReportContent) -> Result<Section, PageError> {
 
 /// The win rate by month.
 pub(super) fn by_month(all: &[Month]) -> Result<Section, PageError> {
+    if all.is_empty() {
+        return Ok(Section::new(
+            "Win rate over time",
+            "The history has no dates, so there is no win rate over time.",
+        ));
+    }
     let rows = all.iter().map(|month| {
         vec![
             month.month.as_str().into(),

@@ -13,7 +13,7 @@ use facts::{facts, now, with_scores};
 use insights::assert_says;
 use proto::ingestion::WinRatePeriod;
 use reporting::domain::{ModelFacts, ReportContent, Tone, Topic, build};
-use reporting::page::render;
+use reporting::page::{model_document, render, render_document};
 
 #[test]
 fn page_asks_nobody_for_anything() {
@@ -89,6 +89,10 @@ fn empty_facts_still_make_a_page() {
     let page = render(&content).expect("a page");
     assert!(page.contains("has not been scored") && page.contains("has no dates"));
     assert!(!page.contains("<svg"));
+    // The other formats say so too, instead of a heading with nothing below it.
+    let document = model_document(&content).expect("a document");
+    let page = render_document(&document).expect("a page");
+    assert!(page.contains("has no dates"));
 }
 
 #[test]
