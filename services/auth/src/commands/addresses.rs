@@ -59,7 +59,11 @@ impl Commands {
         tx.commit().await.map_err(platform::Error::from)?;
         for tenant in tenants {
             let mut tx = self.database.begin(tenant).await?;
-            let key = self.data_key_of(&mut tx).await?;
+            let key = match self.data_key_of(&mut tx).await {
+                // Gone with all its invitations meanwhile.
+                Err(Error::NoOrganization) => continue,
+                key => key?,
+            };
             let invitations = store::claim_invitations_in_the_clear(&mut tx).await?;
             for (id, email) in &invitations {
                 let address = self.addresses.seal_invited(&key, *id, email);

@@ -109,15 +109,14 @@ impl Commands {
         })
         .await?;
         let html = page::win_loss::render(&content)?;
-        let written = Written {
-            kind: store::WIN_LOSS,
-            model_id: None,
-            dataset_id: Some(dataset_id),
-            title: content.title.clone(),
-            insights: sentences(&content.insights),
-            content: serde_json::to_value(&content)?,
-            basis: None,
-        };
+        let about = (None, Some(dataset_id));
+        let written = written(
+            store::WIN_LOSS,
+            about,
+            &content.title,
+            &content.insights,
+            &content,
+        )?;
         Ok((written, html))
     }
 
@@ -166,15 +165,15 @@ impl Commands {
         })
         .await?;
         let html = page::render_document(&page::pipeline::document(&content)?)?;
-        let written = Written {
-            kind: store::PIPELINE,
-            model_id: Some(model_id),
-            dataset_id: Some(dataset_id),
-            title: content.title.clone(),
-            insights: sentences(&content.insights),
-            content: serde_json::to_value(&content)?,
-            basis: Some(serde_json::to_value(&basis)?),
-        };
+        let about = (Some(model_id), Some(dataset_id));
+        let mut written = written(
+            store::PIPELINE,
+            about,
+            &content.title,
+            &content.insights,
+            &content,
+        )?;
+        written.basis = Some(serde_json::to_value(&basis)?);
         Ok((written, html))
     }
 
@@ -205,15 +204,14 @@ impl Commands {
         })
         .await?;
         let html = page::render_document(&page::price::document(&content)?)?;
-        let written = Written {
-            kind: store::PRICE,
-            model_id: Some(model_id),
-            dataset_id: Some(dataset_id),
-            title: content.title.clone(),
-            insights: sentences(&content.insights),
-            content: serde_json::to_value(&content)?,
-            basis: None,
-        };
+        let about = (Some(model_id), Some(dataset_id));
+        let written = written(
+            store::PRICE,
+            about,
+            &content.title,
+            &content.insights,
+            &content,
+        )?;
         Ok((written, html))
     }
 
@@ -241,15 +239,14 @@ impl Commands {
         let now = self.clock.now();
         let content = blocking(move || Ok(track::record(&facts, now)?)).await?;
         let html = page::render_document(&page::track::document(&content)?)?;
-        let written = Written {
-            kind: store::TRACK,
-            model_id,
-            dataset_id: None,
-            title: content.title.clone(),
-            insights: sentences(&content.insights),
-            content: serde_json::to_value(&content)?,
-            basis: None,
-        };
+        let about = (model_id, None);
+        let written = written(
+            store::TRACK,
+            about,
+            &content.title,
+            &content.insights,
+            &content,
+        )?;
         Ok((written, html))
     }
 
@@ -319,9 +316,24 @@ async fn blocking<T: Send + 'static>(
     worked.map_err(|error| Error::Broken(error.to_string()))?
 }
 
-fn sentences(insights: &[Insight]) -> Vec<String> {
-    insights
-        .iter()
-        .map(|insight| insight.text.clone())
-        .collect()
+/// A report about a model, a dataset or both, as it is kept; it rests on nothing that is to be judged later.
+fn written(
+    kind: &'static str,
+    (model_id, dataset_id): (Option<Uuid>, Option<Uuid>),
+    title: &str,
+    insights: &[Insight],
+    content: &impl serde::Serialize,
+) -> Result<Written> {
+    Ok(Written {
+        kind,
+        model_id,
+        dataset_id,
+        title: title.to_owned(),
+        insights: insights
+            .iter()
+            .map(|insight| insight.text.clone())
+            .collect(),
+        content: serde_json::to_value(content)?,
+        basis: None,
+    })
 }
