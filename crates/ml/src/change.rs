@@ -7,7 +7,7 @@ use crate::Error;
 use crate::encode::Bound;
 use crate::logistic::sigmoid;
 use crate::model::Model;
-use crate::predict::Prepared;
+use crate::reading::{Prepared, Reading};
 use crate::score::{Score, Z95};
 use crate::table::Table;
 
@@ -23,18 +23,17 @@ impl<'a> Versions<'a> {
         Ok(Self { model, prepared })
     }
 
+    /// Versions of one row that differ in the numbers of one column (a position of the schema).
+    pub fn with(reading: &Reading<'a>, row: usize, column: usize, numbers: &[f64]) -> Self {
+        Self {
+            model: reading.model,
+            prepared: reading.with(row, column, numbers),
+        }
+    }
+
     /// Probability and the ends of its 95 % interval.
     pub fn answer(&self, at: usize) -> [f64; 3] {
         self.model.answer(&self.prepared, at)
-    }
-
-    /// Probability alone.
-    pub fn probability(&self, at: usize) -> f64 {
-        if self.model.serves_base_rate {
-            return self.model.base_rate();
-        }
-        let (z, _) = self.model.log_odds_and_answers(&self.prepared, at);
-        sigmoid(self.model.calibration.log_odds(z))
     }
 
     /// Change of the log-odds before calibration, which never turns the sign.
@@ -71,7 +70,7 @@ impl<'a> Versions<'a> {
         let [linear, boosted, _] = self.model.blend();
         let mut dense = vec![0.0; self.model.encoder.width];
         for (row, factor) in [(to, b), (from, -a)] {
-            let entries = self.prepared.rows.entries(row);
+            let entries = self.prepared.encoded.rows.entries(row);
             entries.for_each(|(i, v)| dense[i] += factor * v);
         }
         let entries: Vec<(usize, f64)> = dense

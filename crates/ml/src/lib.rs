@@ -52,6 +52,7 @@ mod past;
 mod permutation;
 mod predict;
 mod price;
+mod reading;
 mod recommend;
 mod score;
 mod similar;
@@ -96,6 +97,7 @@ pub use predict::{Contribution, Prediction};
 pub use price::{
     GuidedPrice, NoRecommendation, Objective, PriceGuide, PricePoint, PriceRecommendation,
 };
+pub use reading::Reading;
 pub use recommend::{
     Advice, Advised, Amount, Change, Direction, FieldRule, NewValue, Question, Support, changed,
 };

@@ -28,6 +28,11 @@ impl Sparse {
         self.value.push(value);
     }
 
+    pub fn extend(&mut self, index: &[u32], value: &[f64]) {
+        self.index.extend_from_slice(index);
+        self.value.extend_from_slice(value);
+    }
+
     pub fn end_row(&mut self) {
         self.starts.push(self.index.len());
     }

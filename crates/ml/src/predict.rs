@@ -11,13 +11,12 @@
 //! data is added. Deliberately no advice here: see `price`.
 
 use crate::Error;
-use crate::boosted::{Binned, Ensemble};
 use crate::caution::Parts;
 use crate::encode::{Bound, Issue};
 use crate::grade::{EvidenceStatus, Graded, Oddity, WIDE, evidence_status, grade};
-use crate::linalg::Sparse;
 use crate::logistic::{logit, sigmoid};
 use crate::model::{Evidence, Model};
+use crate::reading::{Prepared, Reading};
 use crate::score::{Z95, wilson};
 use crate::table::{Role, Table};
 
@@ -75,50 +74,27 @@ impl Prediction {
     }
 }
 
-/// Rows encoded for a model, with the variance that unknown values add.
-pub(crate) struct Prepared {
-    pub rows: Sparse,
-    /// Bins for the boosted part, where there is one.
-    pub binned: Option<Binned>,
-    pub unknown_variance: Vec<f64>,
+impl Reading<'_> {
+    /// Predicts every row.
+    #[must_use]
+    pub fn predict(&self) -> Vec<Prediction> {
+        let sources = self.model.encoder.sources();
+        let base = self.model.base_log_odds();
+        let explain = |row| {
+            self.model
+                .explain(&self.bound, &self.prepared, &sources, base, row)
+        };
+        (0..self.bound.rows).map(explain).collect()
+    }
 }
 
 impl Model {
-    /// Predicts every row of `table`.
-    ///
-    /// Columns that the table lacks count as missing values, columns that the model does not know are ignored.
+    /// Predicts every row of `table`, as [`Model::read`] reads it.
     ///
     /// # Errors
     /// [`Error::InvalidTable`], [`Error::ColumnType`].
     pub fn predict(&self, table: &Table) -> Result<Vec<Prediction>, Error> {
-        table.validate()?;
-        let bound = Bound::new(&self.encoder, table)?;
-        let prepared = self.prepare(&bound);
-        let sources = self.encoder.sources();
-        let base = self.base_log_odds();
-        Ok((0..bound.rows)
-            .map(|row| self.explain(&bound, &prepared, &sources, base, row))
-            .collect())
-    }
-
-    pub(crate) fn prepare(&self, bound: &Bound<'_>) -> Prepared {
-        let encoded = self.encoder.apply(bound);
-        let mut unknown_variance = vec![0.0; bound.rows];
-        encoded
-            .unknown
-            .iter()
-            .for_each(|&(row, block)| unknown_variance[row] += self.spreads[block]);
-        Prepared {
-            rows: encoded.rows,
-            binned: self.weighty().map(|b| Binned::of(&b.features, bound)),
-            unknown_variance,
-        }
-    }
-
-    /// The boosted part, where it has weight: without, whatever it says is multiplied by zero.
-    fn weighty(&self) -> Option<&Ensemble> {
-        let [_, boosted, _] = self.blend();
-        self.boosted.as_ref().filter(|_| boosted > 0.0)
+        Ok(self.read(table)?.predict())
     }
 
     /// Probabilities alone, for many rows: as in [`Model::predict`], without what explains them.
@@ -137,7 +113,8 @@ impl Model {
             _ => vec![0.0; bound.rows],
         };
         let base = base * logit(self.base_rate());
-        let blended = |r| linear * prepared.rows.dot(r, &self.weights) + boosted * trees[r] + base;
+        let blended =
+            |r| linear * prepared.encoded.rows.dot(r, &self.weights) + boosted * trees[r] + base;
         Ok((0..bound.rows)
             .map(|r| sigmoid(self.calibration.log_odds(blended(r))))
             .collect())
@@ -152,12 +129,12 @@ impl Model {
     /// Log-odds before calibration and their standard error.
     pub(crate) fn log_odds(&self, prepared: &Prepared, row: usize) -> (f64, f64) {
         let [linear, boosted, base] = self.blend();
-        let entries: Vec<(usize, f64)> = prepared.rows.entries(row).collect();
+        let entries: Vec<(usize, f64)> = prepared.encoded.rows.entries(row).collect();
         let rate = logit(self.base_rate());
         let mut parts = Parts {
             weights: [linear, boosted],
             linear: (
-                prepared.rows.dot(row, &self.weights),
+                prepared.encoded.rows.dot(row, &self.weights),
                 self.covariance.quadratic(&entries).max(0.0).sqrt(),
             ),
             boosted: (0.0, 0.0),
@@ -190,7 +167,8 @@ impl Model {
             return (logit(self.base_rate()), Vec::new());
         }
         let [linear, boosted, base] = self.blend();
-        let mut z = linear * prepared.rows.dot(row, &self.weights) + base * logit(self.base_rate());
+        let mut z =
+            linear * prepared.encoded.rows.dot(row, &self.weights) + base * logit(self.base_rate());
         let mut answers = Vec::new();
         if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
             answers = ensemble.answers(binned.row(row));
@@ -201,12 +179,17 @@ impl Model {
 
     /// Probability and the ends of its 95 % interval.
     pub(crate) fn answer(&self, prepared: &Prepared, row: usize) -> [f64; 3] {
+        self.answered(prepared, row).1
+    }
+
+    /// Log-odds before calibration, and the same as [`Model::answer`].
+    fn answered(&self, prepared: &Prepared, row: usize) -> (f64, [f64; 3]) {
         if self.serves_base_rate && self.caution.is_none() {
             let rate = wilson(self.wins, self.rows);
-            return [rate.value, rate.low, rate.high];
+            return (logit(self.base_rate()), [rate.value, rate.low, rate.high]);
         }
         let (z, error) = self.log_odds(prepared, row);
-        self.interval(z, error)
+        (z, self.interval(z, error))
     }
 
     /// Probability and the ends of its 95 % interval, from log-odds before calibration and their standard error.
@@ -237,11 +220,11 @@ impl Model {
     ) -> Prediction {
         let issues = bound.issues(&self.encoder, row);
         let parts = self.parts(prepared, sources, row);
-        let [probability, low, high] = self.answer(prepared, row);
+        let (z, [probability, low, high]) = self.answered(prepared, row);
         let (mut parts, mut log_odds) = (parts, logit(self.base_rate()));
         let mut base_log_odds = log_odds;
         if !self.serves_base_rate {
-            log_odds = self.calibration.log_odds(self.log_odds(prepared, row).0);
+            log_odds = self.calibration.log_odds(z);
             (base_log_odds, parts) = self.calibration.contributions(base, &parts);
         }
         let per_log_odds = points_per_log_odds(base_log_odds, log_odds);
@@ -304,7 +287,7 @@ impl Model {
                 parts[*source] -= self.weights[j] * self.encoder.means[j];
             }
         }
-        for (j, v) in prepared.rows.entries(row) {
+        for (j, v) in prepared.encoded.rows.entries(row) {
             if let Some(source) = sources[j] {
                 parts[source] += self.weights[j] * v;
             }

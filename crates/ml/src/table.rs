@@ -133,21 +133,18 @@ impl Column {
         role: Role,
         texts: &[Option<S>],
     ) -> Self {
-        let text = |t: &Option<S>| {
-            let text = t.as_ref().map(|s| s.as_ref().trim().to_owned());
-            text.filter(|s| !s.is_empty())
-        };
-        let levels: Vec<String> = texts
-            .iter()
-            .filter_map(text)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        fn text<S: AsRef<str>>(text: &Option<S>) -> Option<&str> {
+            let text = text.as_ref().map(|text| text.as_ref().trim());
+            text.filter(|text| !text.is_empty())
+        }
+        let levels: BTreeSet<&str> = texts.iter().filter_map(text).collect();
+        let levels: Vec<&str> = levels.into_iter().collect();
         let code = |t: &Option<S>| match text(t).map(|s| levels.binary_search(&s)) {
             Some(Ok(at)) => at as u32,
             _ => MISSING_CODE,
         };
         let codes = texts.iter().map(code).collect();
+        let levels = levels.into_iter().map(str::to_owned).collect();
         Self::new(name, role, Values::Category { codes, levels })
     }
 }

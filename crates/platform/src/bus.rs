@@ -27,6 +27,9 @@ use crate::{
     patience::waiting_for,
 };
 
+/// Messages that are not worth an atomic batch, for which the server makes a folder with files of its own and syncs them,
+/// at about the cost of so many messages.
+const FEW: usize = 6;
 /// Longest wait for an acknowledgement of JetStream.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -210,20 +213,21 @@ impl Bus {
     /// # Errors
     /// Where an acknowledgement is missing; messages may or may not have been stored.
     pub async fn publish_all(&self, messages: &[Outgoing]) -> Result<()> {
-        match messages {
-            [] => Ok(()),
-            [one] => self.publish(one.clone()).await,
-            many => match self.unless_lost(self.publish_batch(many)).await? {
-                BatchOutcome::Stored => Ok(()),
-                BatchOutcome::HasDuplicate => {
-                    // In order, since later ones may supersede earlier ones.
-                    for message in many {
-                        self.publish(message.clone()).await?;
-                    }
-                    Ok(())
-                }
-            },
+        if messages.len() <= FEW {
+            return self.publish_each(messages).await;
         }
+        match self.unless_lost(self.publish_batch(messages)).await? {
+            BatchOutcome::Stored => Ok(()),
+            BatchOutcome::HasDuplicate => self.publish_each(messages).await,
+        }
+    }
+
+    /// In order, since later messages may supersede earlier ones.
+    async fn publish_each(&self, messages: &[Outgoing]) -> Result<()> {
+        for message in messages {
+            self.publish(message.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Publishes one message and awaits its acknowledgement.

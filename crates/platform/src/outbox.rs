@@ -1,7 +1,10 @@
 //! The transactional outbox: events are rows of the unit of work that causes them, and one relay per
 //! service publishes them in order. Events that are committed together share rows and messages. Deliberately no cursor: a row is there until it is published.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -34,6 +37,8 @@ const ENVELOPE_BYTES: usize = 250;
 const BATCH: usize = 200;
 /// Net under the in-process wake-up: rows of a process that died before it could ring.
 const POLL: Duration = Duration::from_millis(300);
+/// Least time between two steps: what is committed meanwhile shares the cost of the next one.
+const GATHERING: Duration = Duration::from_millis(25);
 const RETRY: Duration = Duration::from_secs(1);
 /// Handled events are remembered longer than any stream keeps them.
 const INBOX_KEPT_DAYS: i32 = 35;
@@ -247,10 +252,18 @@ impl Relay {
                 () = shutdown.cancelled() => return Ok(()),
             }
         }
+        // A delete that a crash takes back costs a second publishing, which stream and inboxes know again.
+        sqlx::query("SET synchronous_commit = off")
+            .execute(&mut connection)
+            .await?;
         forget_old_events(&mut connection).await?;
         loop {
+            let begun = Instant::now();
             let published = self.step(&mut connection).await?;
             if published > 0 {
+                if published < BATCH {
+                    sleep(GATHERING.saturating_sub(begun.elapsed())).await;
+                }
                 continue;
             }
             if shutdown.is_cancelled() {

@@ -71,9 +71,7 @@ impl Feature {
         match (&self.bins, values) {
             (Bins::Edges(edges), _) => {
                 for (row, x) in bound.numbers(self.origin).into_iter().enumerate() {
-                    if !x.is_nan() {
-                        put(row, 1 + edges.partition_point(|&e| e < x));
-                    }
+                    put(row, bin_of(edges, x));
                 }
             }
             (Bins::Names(names), Some(Values::Category { codes, levels })) => {
@@ -101,6 +99,15 @@ impl Feature {
             }
             _ => {}
         }
+    }
+}
+
+/// The bin of a number among `edges`; 0 where it is missing.
+fn bin_of(edges: &[f64], x: f64) -> usize {
+    if x.is_nan() {
+        0
+    } else {
+        1 + edges.partition_point(|&e| e < x)
     }
 }
 
@@ -234,6 +241,29 @@ impl Binned {
             offsets,
             kinds: features.iter().map(Feature::kind).collect(),
         }
+    }
+
+    /// Row `row`, which is one of `bound`, once for each of `numbers` in place of what `column` holds.
+    pub fn with(
+        &self,
+        features: &[Feature],
+        bound: &Bound<'_>,
+        row: usize,
+        (column, numbers): (usize, &[f64]),
+    ) -> Self {
+        let mut with = self.select(&vec![row; numbers.len()]);
+        for (at, feature) in features.iter().enumerate() {
+            let Bins::Edges(edges) = &feature.bins else {
+                continue;
+            };
+            let Some(replaced) = bound.numbers_with(feature.origin, row, column, numbers) else {
+                continue;
+            };
+            for (version, x) in replaced.into_iter().enumerate() {
+                with.cells[version * self.width + at] = bin_of(edges, x) as u8;
+            }
+        }
+        with
     }
 
     pub fn rows(&self) -> usize {

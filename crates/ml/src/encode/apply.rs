@@ -2,8 +2,6 @@
 //!
 //! Deliberately free of fitting: whatever is not in the encoder is filled with what the average training row has.
 
-use std::collections::BTreeMap;
-
 use super::{Block, Bound, Coding, Encoder, Keys, Scale, Slots};
 use crate::calendar;
 use crate::linalg::Sparse;
@@ -51,15 +49,8 @@ impl Slots {
     fn fill(&self, values: Option<&Values>, rows: usize) -> Vec<Option<usize>> {
         match (&self.keys, values) {
             (Keys::Names(keys), Some(Values::Category { codes, levels })) => {
-                let of_key: BTreeMap<&str, usize> = keys
-                    .iter()
-                    .enumerate()
-                    .map(|(i, k)| (k.as_str(), i))
-                    .collect();
-                let of_code: Vec<Option<usize>> = levels
-                    .iter()
-                    .map(|l| of_key.get(l.as_str()).copied().or(self.other()))
-                    .collect();
+                let of_level = |level: &String| keys.binary_search(level).ok().or(self.other());
+                let of_code: Vec<Option<usize>> = levels.iter().map(of_level).collect();
                 let slot = |&c: &u32| {
                     if c == MISSING_CODE {
                         self.missing()
@@ -69,20 +60,25 @@ impl Slots {
                 };
                 codes.iter().map(slot).collect()
             }
-            (Keys::Numbers(keys), Some(Values::Number(v))) => {
-                let slot = |&x: &f64| match keys.binary_search_by(|k| k.total_cmp(&(x + 0.0))) {
-                    _ if x.is_nan() => self.missing(),
-                    Ok(at) => Some(at),
-                    Err(_) => self.other(),
-                };
-                v.iter().map(slot).collect()
-            }
+            (Keys::Numbers(_), Some(Values::Number(v))) => self.of_numbers(v),
             (Keys::Months(keys), Some(Values::Date(v))) => self.of_days(keys, v, calendar::month),
             (Keys::Weekdays(keys), Some(Values::Date(v))) => {
                 self.of_days(keys, v, calendar::weekday)
             }
             _ => vec![self.missing(); rows],
         }
+    }
+
+    fn of_numbers(&self, numbers: &[f64]) -> Vec<Option<usize>> {
+        let Keys::Numbers(keys) = &self.keys else {
+            return vec![self.missing(); numbers.len()];
+        };
+        let slot = |&x: &f64| match keys.binary_search_by(|k| k.total_cmp(&(x + 0.0))) {
+            _ if x.is_nan() => self.missing(),
+            Ok(at) => Some(at),
+            Err(_) => self.other(),
+        };
+        numbers.iter().map(slot).collect()
     }
 
     fn of_days(
@@ -106,6 +102,17 @@ pub(crate) struct Encoded {
     pub unknown: Vec<(usize, usize)>,
 }
 
+impl Encoded {
+    /// Blocks of a row without a value that training knew.
+    pub fn unknown_of(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
+        let from = self.unknown.partition_point(|&(r, _)| r < row);
+        let of_row = self.unknown[from..]
+            .iter()
+            .take_while(move |(r, _)| *r == row);
+        of_row.map(|&(_, block)| block)
+    }
+}
+
 impl Encoder {
     /// The encoded rows of a bound table, the intercept in column 0.
     pub fn apply(&self, table: &Bound<'_>) -> Encoded {
@@ -115,15 +122,88 @@ impl Encoder {
         for row in 0..table.rows {
             rows.push(0, 1.0);
             for (at, (block, filled)) in self.blocks.iter().zip(&filled).enumerate() {
-                if !put(block, filled, row, &mut rows) {
+                if !entries(self, block, filled, row, |i, v| rows.push(i, v)) {
                     unknown.push((row, at));
-                    (block.start..block.start + block.width())
-                        .for_each(|c| rows.push(c, self.means[c]));
                 }
             }
             rows.end_row();
         }
         Encoded { rows, unknown }
+    }
+
+    /// Row `row` of `encoded`, which is `table` encoded, once for each of `numbers` in place of what `column` holds: as
+    /// [`Encoder::apply`] would encode it, at the cost of the blocks that are computed from the column.
+    pub fn apply_with(
+        &self,
+        table: &Bound<'_>,
+        encoded: &Encoded,
+        row: usize,
+        (column, numbers): (usize, &[f64]),
+    ) -> Encoded {
+        let changed: Vec<Option<Filled>> = self
+            .blocks
+            .iter()
+            .map(|block| {
+                let replaced = table.numbers_with(block.origin, row, column, numbers)?;
+                Some(block.coding.fill(&replaced))
+            })
+            .collect();
+        let unknown_here: Vec<usize> = encoded.unknown_of(row).collect();
+        let (index, value) = encoded.rows.row(row);
+        let mut rows = Sparse::with_width(self.width, numbers.len(), self.blocks.len() + 1);
+        let mut unknown = Vec::new();
+        for version in 0..numbers.len() {
+            rows.push(0, 1.0);
+            let mut next = 1;
+            for (at, (block, changed)) in self.blocks.iter().zip(&changed).enumerate() {
+                let end = block.start + block.width();
+                let kept = next;
+                next += index[next..]
+                    .iter()
+                    .take_while(|&&i| (i as usize) < end)
+                    .count();
+                let known = match changed {
+                    Some(filled) => entries(self, block, filled, version, |i, v| rows.push(i, v)),
+                    None => {
+                        rows.extend(&index[kept..next], &value[kept..next]);
+                        !unknown_here.contains(&at)
+                    }
+                };
+                if !known {
+                    unknown.push((version, at));
+                }
+            }
+            rows.end_row();
+        }
+        Encoded { rows, unknown }
+    }
+
+    /// The dot products of what [`Encoder::apply_with`] answers with `weights`, without making it.
+    pub fn dot_with(
+        &self,
+        table: &Bound<'_>,
+        encoded: &Encoded,
+        row: usize,
+        (column, numbers): (usize, &[f64]),
+        weights: &[f64],
+    ) -> Vec<f64> {
+        let mut changed = vec![0.0; numbers.len()];
+        let mut left_out = Vec::new();
+        for block in &self.blocks {
+            let Some(replaced) = table.numbers_with(block.origin, row, column, numbers) else {
+                continue;
+            };
+            left_out.push(block.start..block.start + block.width());
+            let filled = block.coding.fill(&replaced);
+            for (version, sum) in changed.iter_mut().enumerate() {
+                entries(self, block, &filled, version, |i, v| *sum += v * weights[i]);
+            }
+        }
+        let kept = encoded.rows.entries(row);
+        let kept = kept.filter(|(i, _)| !left_out.iter().any(|range| range.contains(i)));
+        let kept: f64 = kept.map(|(i, v)| v * weights[i]).sum();
+        changed.iter_mut().for_each(|sum| *sum += kept);
+        changed
     }
 
     /// Whether training met missing values in the column often enough to learn from them.
@@ -143,36 +223,51 @@ impl Encoder {
     }
 }
 
-/// Appends the block's entries of one row; false when there is nothing that training knew.
-fn put(block: &Block, filled: &Filled, row: usize, rows: &mut Sparse) -> bool {
+/// Tells the block's entries of one row; false when the training mean stands in, since there is nothing that training knew.
+fn entries(
+    encoder: &Encoder,
+    block: &Block,
+    filled: &Filled,
+    row: usize,
+    mut tell: impl FnMut(usize, f64),
+) -> bool {
     match filled {
         Filled::Scale(cells) => {
-            let Some((value, flag)) = cells[row] else {
-                return false;
-            };
-            if value != 0.0 {
-                rows.push(block.start, value);
-            }
-            if flag > 0 {
-                rows.push(block.start + flag, 1.0);
+            if let Some((value, flag)) = cells[row] {
+                if value != 0.0 {
+                    tell(block.start, value);
+                }
+                if flag > 0 {
+                    tell(block.start + flag, 1.0);
+                }
+                return true;
             }
         }
-        Filled::Slots(cells) => match cells[row] {
-            Some(slot) => rows.push(block.start + slot, 1.0),
-            None => return false,
-        },
+        Filled::Slots(cells) => {
+            if let Some(slot) = cells[row] {
+                tell(block.start + slot, 1.0);
+                return true;
+            }
+        }
     }
-    true
+    (block.start..block.start + block.width()).for_each(|c| tell(c, encoder.means[c]));
+    false
 }
 
 fn fill(block: &Block, table: &Bound<'_>) -> Filled {
     match &block.coding {
-        Coding::Scale(scale) => {
-            let numbers = table.numbers(block.origin);
-            Filled::Scale(numbers.iter().map(|&x| scale.fill(x)).collect())
-        }
+        Coding::Scale(_) => block.coding.fill(&table.numbers(block.origin)),
         Coding::Slots(slots) => {
             Filled::Slots(slots.fill(table.columns[block.origin.source()], table.rows))
+        }
+    }
+}
+
+impl Coding {
+    fn fill(&self, numbers: &[f64]) -> Filled {
+        match self {
+            Self::Scale(scale) => Filled::Scale(numbers.iter().map(|&x| scale.fill(x)).collect()),
+            Self::Slots(slots) => Filled::Slots(slots.of_numbers(numbers)),
         }
     }
 }

@@ -11,6 +11,7 @@ mod numbers;
 mod sources;
 mod target_mean;
 
+pub(crate) use apply::Encoded;
 pub(crate) use sources::{Bound, Issue, number_text};
 pub use target_mean::{
     LevelHistory, Order, TARGET_MEAN_STRENGTH, TargetMeans, ordered_target_means,
@@ -79,6 +80,22 @@ impl Origin {
             | Self::LogPriceOverList { price, .. }
             | Self::Margin { price, .. } => price,
             Self::LogPriceOverReference { reference, .. } => reference,
+        }
+    }
+
+    /// The number, given those of the columns; NaN where it cannot be computed.
+    pub fn number(self, of: &dyn Fn(usize) -> f64) -> f64 {
+        match self {
+            Self::Column(at) => of(at),
+            Self::PriceOverList { price, list } => ratio(of(price), of(list)),
+            Self::LogPriceOverList { price, list } => ratio(of(price), of(list)).ln(),
+            Self::LogPriceOverReference { price, reference } => {
+                ratio(of(price), of(reference)).ln()
+            }
+            Self::Margin { price, cost } => match of(price) {
+                price if price > 0.0 => 1.0 - of(cost) / price,
+                _ => f64::NAN,
+            },
         }
     }
 

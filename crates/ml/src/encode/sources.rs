@@ -61,30 +61,35 @@ impl<'a> Bound<'a> {
 
     /// The numbers of an origin, one per row; NaN where they cannot be computed.
     pub fn numbers(&self, origin: Origin) -> Vec<f64> {
-        let all = |f: &dyn Fn(usize) -> f64| (0..self.rows).map(f).collect();
         match origin {
             Origin::Column(at) => match self.columns[at] {
                 Some(Values::Number(v)) => v.clone(),
                 _ => vec![f64::NAN; self.rows],
             },
-            Origin::PriceOverList { price, list } => {
-                all(&|r| ratio(self.number(price, r), self.number(list, r)))
-            }
-            Origin::LogPriceOverList { price, list } => {
-                all(&|r| ratio(self.number(price, r), self.number(list, r)).ln())
-            }
-            Origin::LogPriceOverReference { price, reference } => {
-                all(&|r| ratio(self.number(price, r), self.number(reference, r)).ln())
-            }
-            Origin::Margin { price, cost } => all(&|r| {
-                let price = self.number(price, r);
-                if price > 0.0 {
-                    1.0 - self.number(cost, r) / price
-                } else {
-                    f64::NAN
-                }
-            }),
+            _ => (0..self.rows)
+                .map(|row| origin.number(&|at| self.number(at, row)))
+                .collect(),
         }
+    }
+
+    /// The numbers of an origin for one row, with each of `numbers` in place of what `column` holds; `None` where the
+    /// origin does not read the column.
+    pub fn numbers_with(
+        &self,
+        origin: Origin,
+        row: usize,
+        column: usize,
+        numbers: &[f64],
+    ) -> Option<Vec<f64>> {
+        if origin.source() != column && origin.yardstick() != column {
+            return None;
+        }
+        let cell = |at: usize, new: f64| match at == column {
+            true => new,
+            false => self.number(at, row),
+        };
+        let number = |&new: &f64| origin.number(&|at| cell(at, new));
+        Some(numbers.iter().map(number).collect())
     }
 
     /// A cell as users would write it; a reference price with how far the price is from it.

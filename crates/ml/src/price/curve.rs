@@ -3,21 +3,22 @@
 //! Deliberately no choice among the prices: see the module above.
 
 use super::{NoRecommendation, Objective, PricePoint};
-use crate::Error;
 use crate::change::Versions;
-use crate::encode::Bound;
 use crate::history::{PriceBasis, PriceHistory};
-use crate::model::Model;
+use crate::reading::Reading;
 use crate::recommend::FieldRule;
 use crate::score::Score;
-use crate::table::{Role, Table, Values};
+use crate::table::Role;
 
 /// Without a yardstick, prices further than this from the quoted one belong to other deals.
 const FURTHEST_OWN: f64 = 0.3;
 
 /// The quote at a series of ascending prices, and behind them at the quoted one.
-pub(super) struct Curve<'a> {
-    pub versions: Versions<'a>,
+pub(super) struct Curve<'r, 'a> {
+    reading: &'r Reading<'a>,
+    row: usize,
+    /// Place of the price in the schema.
+    column: usize,
     pub near: Near<'a>,
     /// The series, the quoted price, and the ends of what history supports.
     pub prices: Vec<f64>,
@@ -37,19 +38,17 @@ pub(crate) struct Near<'a> {
 }
 
 impl<'a> Near<'a> {
-    /// Of the quote in `row`, a table of one row.
-    pub fn new(model: &'a Model, row: &Table) -> Result<Self, NoRecommendation> {
-        row.validate()?;
-        if row.rows() != 1 {
-            let reason = format!("one quote is expected, the table has {} rows", row.rows());
-            return Err(Error::InvalidTable { reason }.into());
-        }
+    /// Of one row that the model has read.
+    pub fn new(reading: &Reading<'a>, row: usize) -> Result<Self, NoRecommendation> {
+        let model = reading.model;
         let history = model
             .history
             .as_ref()
             .ok_or(NoRecommendation::NoPriceHistory)?;
-        let bound = Bound::new(&model.encoder, row)?;
-        let number = |role: Role| model.encoder.position(role).map(|at| bound.number(at, 0));
+        let number = |role: Role| {
+            let at = model.encoder.position(role);
+            at.map(|at| reading.bound.number(at, row))
+        };
         let price = number(Role::Price).filter(|p| *p > 0.0);
         let price = price.ok_or(NoRecommendation::NoPrice)?;
         let cost = number(Role::Cost).filter(|c| !c.is_nan());
@@ -101,15 +100,17 @@ impl<'a> Near<'a> {
     }
 }
 
-impl<'a> Curve<'a> {
+impl<'r, 'a> Curve<'r, 'a> {
     /// `steps` prices over the range of the history, or those that a rule with a step allows in it.
     pub fn new(
-        model: &'a Model,
-        row: &Table,
+        reading: &'r Reading<'a>,
+        row: usize,
         steps: usize,
         rule: &FieldRule,
     ) -> Result<Self, NoRecommendation> {
-        let near = Near::new(model, row)?;
+        let near = Near::new(reading, row)?;
+        let column = reading.model.encoder.position(Role::Price);
+        let column = column.ok_or(NoRecommendation::NoPrice)?;
         let (low, high) = near.reach;
         let mut prices = rule.steps_within(near.price, low, high).unwrap_or_else(|| {
             let at = |step: usize| low + (high - low) * step as f64 / (steps - 1) as f64;
@@ -120,7 +121,9 @@ impl<'a> Curve<'a> {
         let (cheapest, dearest) = near.ends();
         prices.extend([near.price, cheapest, dearest]);
         Ok(Self {
-            versions: Versions::new(model, &at_prices(model, row, &prices))?,
+            reading,
+            row,
+            column,
             near,
             prices,
             open,
@@ -134,8 +137,24 @@ impl<'a> Curve<'a> {
 
     /// How the log-odds change from the lowest to the highest price that can be supported.
     pub fn effect(&self) -> Score {
-        let (cheapest, dearest) = (self.quoted() + 1, self.quoted() + 2);
-        self.versions.log_odds_change(cheapest, dearest)
+        let ends = [self.quoted() + 1, self.quoted() + 2];
+        self.versions(&ends).log_odds_change(0, 1)
+    }
+
+    /// By how much the quote is expected to earn more at one place than at another.
+    pub fn gain(&self, from: usize, to: usize) -> Score {
+        let versions = self.versions(&[from, to]);
+        versions.gain((0, self.earned(from)), (1, self.earned(to)))
+    }
+
+    /// The quote at the prices of some places.
+    fn versions(&self, places: &[usize]) -> Versions<'a> {
+        let prices = self.at(places);
+        Versions::with(self.reading, self.row, self.column, &prices)
+    }
+
+    fn at(&self, places: &[usize]) -> Vec<f64> {
+        places.iter().map(|&at| self.prices[at]).collect()
     }
 
     /// What is maximised.
@@ -152,9 +171,12 @@ impl<'a> Curve<'a> {
         self.prices[at] - self.near.cost.unwrap_or(0.0)
     }
 
-    /// What the quote is expected to earn at a price.
-    pub fn expected(&self, at: usize) -> f64 {
-        self.versions.probability(at) * self.earned(at)
+    /// What the quote is expected to earn at some places.
+    pub fn expected(&self, places: &[usize]) -> Vec<f64> {
+        let (reading, prices) = (self.reading, self.at(places));
+        let probabilities = reading.probabilities_with(self.row, self.column, &prices);
+        let places = places.iter().zip(probabilities);
+        places.map(|(&at, p)| p * self.earned(at)).collect()
     }
 
     /// Places that may be recommended, ascending.
@@ -162,9 +184,16 @@ impl<'a> Curve<'a> {
         (0..self.quoted()).filter(|&at| self.open[at]).collect()
     }
 
-    pub fn point(&self, at: usize) -> PricePoint {
-        let price = self.prices[at];
-        let [probability, low, high] = self.versions.answer(at);
+    /// The quote at some places.
+    pub fn points(&self, places: &[usize]) -> Vec<PricePoint> {
+        let versions = self.versions(places);
+        let places = self.at(places).into_iter().enumerate();
+        places
+            .map(|(version, price)| self.point(price, versions.answer(version)))
+            .collect()
+    }
+
+    fn point(&self, price: f64, [probability, low, high]: [f64; 3]) -> PricePoint {
         let (past_quotes, past_won) = self.near.past(price);
         PricePoint {
             price,
@@ -178,19 +207,6 @@ impl<'a> Curve<'a> {
             past_won,
         }
     }
-}
-
-/// The row repeated once per price.
-fn at_prices(model: &Model, row: &Table, prices: &[f64]) -> Table {
-    let mut table = row.select(&vec![0; prices.len()]);
-    let name = model
-        .encoder
-        .position(Role::Price)
-        .map(|at| &model.encoder.schema[at].name);
-    for column in table.columns.iter_mut().filter(|c| Some(&c.name) == name) {
-        column.values = Values::Number(prices.to_vec());
-    }
-    table
 }
 
 /// Lowest and highest price, on the basis, that the curve covers.

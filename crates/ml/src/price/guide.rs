@@ -7,6 +7,7 @@
 
 use super::{Curve, NoRecommendation, Objective, PricePoint, best, clear_candidates};
 use crate::model::Model;
+use crate::reading::Reading;
 use crate::recommend::FieldRule;
 use crate::table::Table;
 
@@ -49,32 +50,40 @@ impl Model {
         rule: &FieldRule,
     ) -> Result<PriceGuide, NoRecommendation> {
         let open = FieldRule::default();
-        let curve = Curve::new(self, row, steps.clamp(2, 1000), &open)?;
+        let reading = self.read_one(row)?;
+        let curve = Curve::new(&reading, 0, steps.clamp(2, 1000), &open)?;
+        let places: Vec<usize> = (0..=curve.quoted()).collect();
+        let mut points = curve.points(&places);
+        let quoted = points.pop().ok_or(NoRecommendation::NoPrice)?;
         Ok(PriceGuide {
-            points: (0..curve.quoted()).map(|at| curve.point(at)).collect(),
-            quoted: curve.point(curve.quoted()),
+            points,
+            quoted,
             objective: curve.objective(),
-            guided: self.guided(row, rule),
+            guided: guided(&reading, rule),
         })
     }
+}
 
-    fn guided(&self, row: &Table, rule: &FieldRule) -> Result<GuidedPrice, NoRecommendation> {
-        self.may_advise(self.evidence_of(row)?)?;
-        // Finer than what is drawn: the three prices must not depend on the drawing.
-        let curve = Curve::new(self, row, 201, rule)?;
-        let candidates = clear_candidates(&curve, rule)?;
-        let target = best(&curve, &candidates)?;
-        let most = curve.expected(target);
-        if most <= 0.0 {
-            return Err(NoRecommendation::NothingToEarn);
-        }
-        let keeps = |at: &usize| curve.open[*at] && curve.expected(*at) >= KEPT * most;
-        let floor = (0..target).rev().take_while(keeps).last();
-        let stretch = (target + 1..curve.quoted()).take_while(keeps).last();
-        Ok(GuidedPrice {
-            floor: curve.point(floor.unwrap_or(target)),
-            target: curve.point(target),
-            stretch: curve.point(stretch.unwrap_or(target)),
-        })
+fn guided(reading: &Reading<'_>, rule: &FieldRule) -> Result<GuidedPrice, NoRecommendation> {
+    reading.model.may_advise(reading.evidence())?;
+    // Finer than what is drawn: the three prices must not depend on the drawing.
+    let curve = Curve::new(reading, 0, 201, rule)?;
+    let candidates = clear_candidates(&curve, rule)?;
+    let (target, most) = best(&curve, &candidates)?;
+    if most <= 0.0 {
+        return Err(NoRecommendation::NothingToEarn);
     }
+    let places: Vec<usize> = (0..curve.quoted()).collect();
+    let expected = curve.expected(&places);
+    let keeps = |at: &usize| curve.open[*at] && expected[*at] >= KEPT * most;
+    let floor = (0..target).rev().take_while(keeps).last();
+    let stretch = (target + 1..curve.quoted()).take_while(keeps).last();
+    let places = [floor.unwrap_or(target), target, stretch.unwrap_or(target)];
+    let [floor, target, stretch] = <[PricePoint; 3]>::try_from(curve.points(&places))
+        .map_err(|_| NoRecommendation::NothingToEarn)?;
+    Ok(GuidedPrice {
+        floor,
+        target,
+        stretch,
+    })
 }

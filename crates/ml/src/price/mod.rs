@@ -11,6 +11,7 @@ pub use guide::{GuidedPrice, PriceGuide};
 use crate::Error;
 use crate::encode::number_text;
 use crate::model::{Evidence, Model};
+use crate::reading::Reading;
 use crate::recommend::FieldRule;
 use crate::score::Score;
 use crate::table::Table;
@@ -148,8 +149,10 @@ impl Model {
         row: &Table,
         steps: usize,
     ) -> Result<Vec<PricePoint>, NoRecommendation> {
-        let curve = Curve::new(self, row, steps.clamp(2, 1000), &FieldRule::default())?;
-        Ok((0..curve.quoted()).map(|at| curve.point(at)).collect())
+        let reading = self.read_one(row)?;
+        let curve = Curve::new(&reading, 0, steps.clamp(2, 1000), &FieldRule::default())?;
+        let places: Vec<usize> = (0..curve.quoted()).collect();
+        Ok(curve.points(&places))
     }
 
     /// [`Model::recommend_price_within`] without a rule of the user's.
@@ -160,12 +163,11 @@ impl Model {
         if self.history.is_none() {
             return Err(NoRecommendation::NoPriceHistory);
         }
-        let evidence = self.evidence_of(row)?;
-        self.recommend_price_within(row, evidence, &FieldRule::default())
+        let reading = self.read_one(row)?;
+        reading.recommend_price(0, reading.evidence(), &FieldRule::default())
     }
 
-    /// The price that is expected to earn most for the quote in `row` (a table of one row) among those that `rule` allows
-    /// and history supports: margin where the cost is known, else revenue. `evidence` is that of its prediction.
+    /// [`Reading::recommend_price`] for the quote in `row` (a table of one row).
     ///
     /// # Errors
     /// [`NoRecommendation`] says why there is none.
@@ -175,23 +177,16 @@ impl Model {
         evidence: Evidence,
         rule: &FieldRule,
     ) -> Result<PriceRecommendation, NoRecommendation> {
-        if self.history.is_none() {
-            return Err(NoRecommendation::NoPriceHistory);
+        self.read_one(row)?.recommend_price(0, evidence, rule)
+    }
+
+    /// Reads a table that is one quote.
+    pub(crate) fn read_one<'a>(&'a self, row: &'a Table) -> Result<Reading<'a>, Error> {
+        if row.rows() != 1 {
+            let reason = format!("one quote is expected, the table has {} rows", row.rows());
+            return Err(Error::InvalidTable { reason });
         }
-        self.may_advise(evidence)?;
-        if !rule.changeable {
-            return Err(NoRecommendation::NotAllowed);
-        }
-        let curve = Curve::new(self, row, STEPS, rule)?;
-        let candidates = clear_candidates(&curve, rule)?;
-        let quoted = curve.quoted();
-        let best = best(&curve, &candidates)?;
-        let worth = |at: usize| (at, curve.earned(at));
-        let gain = curve.versions.gain(worth(quoted), worth(best));
-        if gain.low <= 0.0 || gain.value < LEAST_GAIN * curve.expected(quoted).abs() {
-            return Err(NoRecommendation::NoClearGain);
-        }
-        Ok(recommendation(&curve, best, gain))
+        self.read(row)
     }
 
     /// Whether the model and the evidence for a quote carry advice at all.
@@ -204,16 +199,50 @@ impl Model {
         }
         Ok(())
     }
+}
 
-    /// The evidence of one quote, which costs a prediction.
-    pub(crate) fn evidence_of(&self, row: &Table) -> Result<Evidence, NoRecommendation> {
-        let evidence = self.predict(row)?.first().map(|p| p.evidence);
-        Ok(evidence.unwrap_or(Evidence::Indicative))
+impl Reading<'_> {
+    /// The evidence of the first row, which costs a prediction.
+    pub(crate) fn evidence(&self) -> Evidence {
+        let first = self.predict().into_iter().next();
+        first.map_or(Evidence::Indicative, |p| p.evidence)
+    }
+
+    /// The price that is expected to earn most for a row among those that `rule` allows and history supports: margin where
+    /// the cost is known, else revenue. `evidence` is that of its prediction.
+    ///
+    /// # Errors
+    /// [`NoRecommendation`] says why there is none.
+    pub fn recommend_price(
+        &self,
+        row: usize,
+        evidence: Evidence,
+        rule: &FieldRule,
+    ) -> Result<PriceRecommendation, NoRecommendation> {
+        if self.model.history.is_none() {
+            return Err(NoRecommendation::NoPriceHistory);
+        }
+        self.model.may_advise(evidence)?;
+        if !rule.changeable {
+            return Err(NoRecommendation::NotAllowed);
+        }
+        let curve = Curve::new(self, row, STEPS, rule)?;
+        let candidates = clear_candidates(&curve, rule)?;
+        let quoted = curve.quoted();
+        let (best, most) = best(&curve, &candidates)?;
+        let gain = curve.gain(quoted, best);
+        if gain.low <= 0.0 || gain.value < LEAST_GAIN * (most - gain.value).abs() {
+            return Err(NoRecommendation::NoClearGain);
+        }
+        recommendation(&curve, best, gain).ok_or(NoRecommendation::NoClearGain)
     }
 }
 
 /// The prices that may be recommended, where a higher one clearly lowers the chance of winning.
-fn clear_candidates(curve: &Curve<'_>, rule: &FieldRule) -> Result<Vec<usize>, NoRecommendation> {
+fn clear_candidates(
+    curve: &Curve<'_, '_>,
+    rule: &FieldRule,
+) -> Result<Vec<usize>, NoRecommendation> {
     let candidates = curve.candidates();
     if candidates.is_empty() {
         return Err(if rule.is_open() {
@@ -228,16 +257,16 @@ fn clear_candidates(curve: &Curve<'_>, rule: &FieldRule) -> Result<Vec<usize>, N
     Ok(candidates)
 }
 
-/// The candidate that is expected to earn most.
-fn best(curve: &Curve<'_>, candidates: &[usize]) -> Result<usize, NoRecommendation> {
-    let values: Vec<f64> = candidates.iter().map(|&at| curve.expected(at)).collect();
-    let best = (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]));
-    best.map(|at| candidates[at])
+/// The candidate that is expected to earn most, and how much that is.
+fn best(curve: &Curve<'_, '_>, candidates: &[usize]) -> Result<(usize, f64), NoRecommendation> {
+    let expected = curve.expected(candidates);
+    let all = candidates.iter().copied().zip(expected);
+    all.max_by(|a, b| a.1.total_cmp(&b.1))
         .ok_or(NoRecommendation::OutsideHistory)
 }
 
-fn recommendation(curve: &Curve<'_>, at: usize, gain: Score) -> PriceRecommendation {
-    let point = curve.point(at);
+fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> Option<PriceRecommendation> {
+    let point = curve.points(&[at]).pop()?;
     let (quotes, won) = (point.past_quotes, point.past_won);
     let (from, to) = curve.near.bin(point.price);
     let objective = curve.objective();
@@ -258,7 +287,7 @@ fn recommendation(curve: &Curve<'_>, at: usize, gain: Score) -> PriceRecommendat
         number_text(rounded(from)),
         number_text(rounded(to)),
     );
-    PriceRecommendation {
+    Some(PriceRecommendation {
         price: point.price,
         probability: point.probability,
         low: point.low,
@@ -268,7 +297,7 @@ fn recommendation(curve: &Curve<'_>, at: usize, gain: Score) -> PriceRecommendat
         similar_quotes: quotes,
         similar_won: won,
         statement,
-    }
+    })
 }
 
 /// Four significant digits.

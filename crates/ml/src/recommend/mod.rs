@@ -162,7 +162,8 @@ impl Model {
         versions: &mut dyn FnMut(&[Vec<Change>]) -> Table,
     ) -> Result<Advised, NoRecommendation> {
         self.may_advise(question.evidence)?;
-        let near = Near::new(self, question.row).ok();
+        let reading = self.read_one(question.row)?;
+        let near = Near::new(&reading, 0).ok();
         let fields = candidates(question, near.as_ref());
         if fields.is_empty() {
             return Err(NoRecommendation::NothingChangeable);

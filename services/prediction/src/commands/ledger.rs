@@ -29,7 +29,7 @@ const WRITERS: usize = 4;
 /// Predictions after which a group takes no further entry.
 const GROUP_ROWS: usize = 1000;
 /// Longest that a group waits to become as large as the one before it.
-const GATHERING: Duration = Duration::from_millis(5);
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// What one call wants to have kept.
 #[derive(Debug)]

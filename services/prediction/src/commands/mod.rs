@@ -19,7 +19,10 @@ mod shadow;
 mod track_record;
 mod webhooks;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use chrono::NaiveDate;
 use platform::{
@@ -29,7 +32,6 @@ use platform::{
     telemetry::traceparent,
     wire::timestamp,
 };
-use prost::Message as _;
 use proto::{
     prediction::{Prediction, QuoteInput},
     rpc::{Caller, Context},
@@ -197,8 +199,8 @@ impl Commands {
         })
     }
 
-    /// Answers quotes, in turn with what others ask, and hands them back. Single ones too: computed among
-    /// the async tasks, each of them would hold up every step of the transactions of others.
+    /// Answers quotes, in turn with what others ask, and hands them back. Off the async threads, where they would hold up
+    /// every step of the transactions of others; but for single ones of a model that takes less than the way there and back.
     async fn compute(
         &self,
         tenant: Uuid,
@@ -210,7 +212,13 @@ impl Commands {
             .acquire(tenant)
             .await
             .map_err(|_| Error::Busy)?;
-        question.of(quotes).await
+        if quotes.len() > 1 || question.wanted.needs_past_quotes() {
+            return question.of(quotes).await;
+        }
+        match question.model.pace.is_quick() {
+            true => question.answer_one(quotes),
+            false => off_thread(move || question.answer_one(quotes)).await,
+        }
     }
 
     /// Takes in what holds instead of what was last seen.
@@ -269,7 +277,7 @@ impl Commands {
         let id = self.ids.next(self.kit.clock.now());
         let created_at = domain::created_at(id)
             .ok_or_else(|| Error::Broken("an id without a time was made".to_owned()))?;
-        let prediction = Prediction {
+        let mut prediction = Prediction {
             id: id.to_string(),
             model_id: model_id.to_string(),
             quote_ref: quote.quote_ref.clone(),
@@ -277,7 +285,7 @@ impl Commands {
             created_by: caller.user_id.to_string(),
             ..answer.prediction
         };
-        let (input, input_hash) = fields::kept_input(quote);
+        let (input, input_hash) = fields::kept_input(quote)?;
         let row = PredictionRow {
             id,
             created_at,
@@ -289,7 +297,7 @@ impl Commands {
             evidence: evidence_text(prediction.evidence()),
             input,
             input_hash,
-            detail: to_keep(&prediction).encode_to_vec(),
+            detail: to_keep(&mut prediction),
             created_by: caller.user_id,
             as_of,
             derived: answer.derived,
@@ -320,6 +328,14 @@ impl Ask {
     /// Answers quotes off the async threads, and hands them back.
     async fn of(self, quotes: Vec<QuoteInput>) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
         off_thread(move || self.answer(quotes)).await
+    }
+
+    /// Answers a single quote here and now, hands it back, and notes how long it took.
+    fn answer_one(&self, quotes: Vec<QuoteInput>) -> Result<(Vec<QuoteInput>, Vec<Answer>)> {
+        let begun = Instant::now();
+        let answered = self.answer(quotes);
+        self.model.pace.note(begun.elapsed());
+        answered
     }
 
     /// Answers quotes here and now, and hands them back.

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,8 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// Longest wait for the news of a model that training calls ready.
 const NEWS_PATIENCE: Duration = Duration::from_secs(10);
+/// What may be computed between two steps of async tasks without holding up others.
+const QUICK: Duration = Duration::from_micros(200);
 /// Models kept in memory; beyond that the one not asked for longest is let go.
 const KEPT_MODELS: usize = 64;
 /// Models asked for in one page when looking for the champion.
@@ -45,6 +50,23 @@ pub struct Loaded {
     pub fields: Fields,
     /// Empty where the model learned nothing from earlier quotes.
     pub history: History,
+    pub pace: Pace,
+}
+
+/// How long a model takes for one answer.
+#[derive(Debug, Default)]
+pub struct Pace(AtomicBool);
+
+impl Pace {
+    /// Whether the last answer was there sooner than another thread would have begun it.
+    pub fn is_quick(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes how long one answer took.
+    pub fn note(&self, taken: Duration) {
+        self.0.store(taken < QUICK, Ordering::Relaxed);
+    }
 }
 
 /// Finds models and loads each once.
@@ -234,6 +256,7 @@ impl Models {
                 model,
                 fields,
                 history,
+                pace: Pace::default(),
             }))
         })
         .await

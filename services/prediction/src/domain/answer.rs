@@ -73,18 +73,19 @@ pub fn answer(
         fields.derive(&mut read, &quote.quote_ref, &asked.past);
         Ok(read)
     })?;
-    let predicted = asked.model.predict(&fields.table(&read))?;
+    let table = fields.table(&read);
+    let reading = asked.model.read(&table)?;
     let base_rate = asked.model.base_rate();
     let rule = asked.policy.price_rule(fields);
-    let answered = predicted.into_iter().zip(&read).zip(quotes);
+    let answered = reading.predict().into_iter().zip(&read).zip(quotes);
     answered
-        .map(|((predicted, quote), sent)| {
-            let alone = fields.table(std::slice::from_ref(quote));
+        .enumerate()
+        .map(|(row, ((predicted, quote), sent))| {
             let evidence = predicted.evidence;
             let mut prediction = messages::prediction(predicted, fields, quote, base_rate);
             prediction.policy_version = asked.policy.version;
             prediction.as_of = date(asked.past.today);
-            match asked.model.recommend_price_within(&alone, evidence, &rule) {
+            match reading.recommend_price(row, evidence, &rule) {
                 Ok(found) => {
                     prediction.price_recommendation = Some(messages::price_recommendation(found));
                 }
@@ -96,7 +97,7 @@ pub fn answer(
             }
             if wanted.changes {
                 let question = Question {
-                    row: &alone,
+                    row: &fields.table(std::slice::from_ref(quote)),
                     evidence,
                     rules: &asked.policy.rules(fields),
                     past: asked
@@ -107,7 +108,7 @@ pub fn answer(
             }
             Ok(Answer {
                 prediction,
-                derived: derived_of(fields, quote),
+                derived: derived_of(fields, quote)?,
             })
         })
         .collect()

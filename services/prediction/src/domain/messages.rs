@@ -83,19 +83,24 @@ pub fn prediction(
 /// A prediction as it is kept: the parts of groups are contributions that stand beside them in full, so
 /// their columns are enough.
 #[must_use]
-pub fn to_keep(prediction: &Prediction) -> Prediction {
-    let mut kept = prediction.clone();
-    let parts = kept
-        .contribution_groups
-        .iter_mut()
-        .flat_map(|group| &mut group.parts);
-    for part in parts {
-        *part = pb::Contribution {
-            column: std::mem::take(&mut part.column),
-            ..pb::Contribution::default()
-        };
+pub fn to_keep(prediction: &mut Prediction) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(prediction.contributions.len());
+    for part in parts(prediction) {
+        let mut taken = std::mem::take(part);
+        part.column = std::mem::take(&mut taken.column);
+        whole.push(taken);
     }
-    kept
+    let bytes = prediction.encode_to_vec();
+    for (part, whole) in parts(prediction).zip(whole) {
+        let column = std::mem::take(&mut part.column);
+        *part = pb::Contribution { column, ..whole };
+    }
+    bytes
+}
+
+fn parts(prediction: &mut Prediction) -> impl Iterator<Item = &mut pb::Contribution> {
+    let groups = prediction.contribution_groups.iter_mut();
+    groups.flat_map(|group| &mut group.parts)
 }
 
 /// A kept prediction as it was told. Those of earlier versions were kept in full.

@@ -45,7 +45,7 @@ impl Once {
         for quote in quotes {
             hash.update((quote.quote_ref.len() as u64).to_be_bytes());
             hash.update(&quote.quote_ref);
-            hash.update(kept_input(quote).1);
+            hash.update(kept_input(quote)?.1);
         }
         Ok(Self {
             key: key.to_owned(),

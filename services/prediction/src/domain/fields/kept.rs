@@ -3,30 +3,43 @@
 use std::collections::BTreeMap;
 
 use proto::prediction::{FieldValue, QuoteInput, field_value::Value};
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::{Cell, Fields, ReadQuote};
 use crate::Error;
 
 /// The fields of a quote as they are kept, names in order, and the hash of that text.
-#[must_use]
-pub fn kept_input(quote: &QuoteInput) -> (String, Vec<u8>) {
-    let fields: BTreeMap<&str, serde_json::Value> = quote
-        .fields
-        .iter()
-        .map(|(name, value)| {
-            let value = match &value.value {
-                Some(Value::Text(text)) => text.as_str().into(),
-                Some(Value::Number(number)) => (*number).into(),
-                Some(Value::Flag(flag)) => (*flag).into(),
-                None => serde_json::Value::Null,
-            };
-            (name.as_str(), value)
-        })
+///
+/// # Errors
+/// None that is known: JSON has all that a field can hold.
+pub fn kept_input(quote: &QuoteInput) -> Result<(String, Vec<u8>), Error> {
+    let fields = quote.fields.iter();
+    let fields: BTreeMap<&str, Kept<'_>> = fields
+        .map(|(name, value)| (name.as_str(), Kept(value.value.as_ref())))
         .collect();
-    let text = serde_json::json!(fields).to_string();
+    let text = json(&fields)?;
     let hash = Sha256::digest(text.as_bytes()).to_vec();
-    (text, hash)
+    Ok((text, hash))
+}
+
+/// A value of a quote as JSON.
+struct Kept<'a>(Option<&'a Value>);
+
+impl Serialize for Kept<'_> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(Value::Text(text)) => into.serialize_str(text),
+            Some(Value::Number(number)) => into.serialize_f64(*number),
+            Some(Value::Flag(flag)) => into.serialize_bool(*flag),
+            None => into.serialize_unit(),
+        }
+    }
+}
+
+fn json(values: &BTreeMap<&str, impl Serialize>) -> Result<String, Error> {
+    serde_json::to_string(values)
+        .map_err(|error| Error::Broken(format!("values cannot be written: {error}")))
 }
 
 /// The quote whose fields were kept as this text.
@@ -52,7 +65,7 @@ pub fn sent_input(text: &str, quote_ref: &str) -> Result<QuoteInput, Error> {
 }
 
 /// What a quote was given of earlier ones, as it is kept: numbers by column, in the order of names.
-pub(in crate::domain) fn derived_of(fields: &Fields, quote: &ReadQuote) -> String {
+pub(in crate::domain) fn derived_of(fields: &Fields, quote: &ReadQuote) -> Result<String, Error> {
     let cells = fields.0.iter().zip(&quote.cells);
     let derived: BTreeMap<&str, f64> = cells
         .filter_map(|(field, cell)| match cell {
@@ -62,7 +75,7 @@ pub(in crate::domain) fn derived_of(fields: &Fields, quote: &ReadQuote) -> Strin
             _ => None,
         })
         .collect();
-    serde_json::json!(derived).to_string()
+    json(&derived)
 }
 
 #[cfg(test)]
@@ -72,8 +85,9 @@ mod tests {
 
     #[test]
     fn kept_input_does_not_depend_on_the_order_of_fields() {
-        let one = kept_input(&quote(&[("b", Value::Number(1.5)), ("a", text("x"))]));
-        let other = kept_input(&quote(&[("a", text("x")), ("b", Value::Number(1.5))]));
+        let kept = |fields: &[(&str, Value)]| kept_input(&quote(fields)).unwrap();
+        let one = kept(&[("b", Value::Number(1.5)), ("a", text("x"))]);
+        let other = kept(&[("a", text("x")), ("b", Value::Number(1.5))]);
         assert_eq!(one, other);
         assert_eq!(one.0, r#"{"a":"x","b":1.5}"#);
         assert_eq!(one.1.len(), 32);
@@ -89,7 +103,7 @@ mod tests {
         ]);
         let mut sent = sent;
         sent.fields.insert("e".to_owned(), FieldValue::default());
-        let back = sent_input(&kept_input(&sent).0, "Q-1").unwrap();
+        let back = sent_input(&kept_input(&sent).unwrap().0, "Q-1").unwrap();
         assert_eq!(back.fields, sent.fields);
         assert_eq!(back.quote_ref, "Q-1");
         assert!(sent_input("[]", "").is_err());

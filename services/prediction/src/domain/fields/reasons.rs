@@ -123,13 +123,16 @@ fn compared(name: &str, price: f64, with: f64, what: &str) -> Option<String> {
 #[must_use]
 pub fn sentence(reason: &str, points: f64) -> String {
     let points = 100.0 * points;
+    // What would be written as zero, of either sign; there are many, and they take longest to write.
+    if points.abs() < 0.05 {
+        return format!("{reason}: no effect");
+    }
     let text = if points.abs() >= 0.95 {
         format!("{points:+.0}")
     } else {
         format!("{points:+.1}")
     };
     match text.as_str() {
-        "+0.0" | "-0.0" => format!("{reason}: no effect"),
         "+1" | "-1" => format!("{reason}: {text} point"),
         _ => format!("{reason}: {text} points"),
     }
