@@ -9,6 +9,17 @@ pub enum Error {
     /// There is no such report for this tenant.
     #[error("there is no report {0}: list them with `valutai reports list`")]
     NoReport(Uuid),
+    /// A link does not open, for whatever reason.
+    #[error(
+        "this link opens no report: it is wrong, has expired, was revoked or belongs to another organisation; ask whoever sent it for a new one, or sign in where it belongs"
+    )]
+    NoLink,
+    /// There is no such link for this tenant.
+    #[error("there is no link {0}: list them with `valutai reports links list`")]
+    UnknownLink(Uuid),
+    /// A link was to hold for too long.
+    #[error("a link holds for 1 to {0} hours: name fewer")]
+    LinkHours(u32),
     /// The model is still being trained, or failed.
     #[error("the model {0} is not ready: wait until its training has ended well")]
     ModelNotReady(Uuid),
@@ -78,7 +89,8 @@ impl From<sqlx::Error> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoReport(_) => Code::NotFound,
+            Self::NoReport(_) | Self::NoLink | Self::UnknownLink(_) => Code::NotFound,
+            Self::LinkHours(_) => Code::Invalid,
             Self::ModelNotReady(_)
             | Self::DatasetNotReady(_)
             | Self::NoQuotes(_)

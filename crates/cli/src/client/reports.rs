@@ -1,4 +1,6 @@
-//! `valutai reports`: generate, list, show, save the page. Deliberately no figures of our own.
+//! `valutai reports`: generate, list, show, save the page, share. Deliberately no figures of our own.
+
+mod links;
 
 use std::path::{Path, PathBuf};
 
@@ -62,6 +64,13 @@ pub enum ReportsCommand {
         #[arg(short = 'f', long = "file", value_name = "FILE")]
         file: PathBuf,
     },
+    /// Make a link to a report for members of your organisation, which expires
+    Share(links::ShareArgs),
+    /// Open a report by a link
+    Open(links::OpenArgs),
+    /// List and revoke links
+    #[command(subcommand)]
+    Links(links::LinksCommand),
     /// Make what reports know anew, of the event streams alone
     Rebuild,
     /// Show a report
@@ -277,6 +286,9 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
             eprintln!("the report was written to {}", file.display());
             Ok(())
         }
+        ReportsCommand::Share(args) => links::share(&connection, global, args).await,
+        ReportsCommand::Open(args) => links::open(&connection, global, args).await,
+        ReportsCommand::Links(command) => links::run(&connection, global, command).await,
         ReportsCommand::Rebuild => {
             let request = connection.request(RebuildReadModelsRequest {});
             let reply = connection

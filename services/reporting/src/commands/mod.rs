@@ -1,8 +1,9 @@
-//! The units of work of reporting: reports are written, kept, read and listed. Deliberately no drawing: that is `page`.
+//! The units of work of reporting: reports are written, kept, read, listed and shared. Deliberately no drawing: that is `page`.
 
 mod facts;
 mod files;
 mod generate;
+mod links;
 mod rebuild;
 
 use std::time::Duration;
@@ -204,6 +205,17 @@ impl Commands {
         let found = store::find_report(&mut tx, id).await?;
         tx.commit().await?;
         let report = found.ok_or(Error::NoReport(id))?;
+        self.read(caller, report, include_html, format).await
+    }
+
+    /// The page of a report where that is wanted, and the file of a format where one is.
+    async fn read(
+        &self,
+        caller: &Caller,
+        report: ReportRow,
+        include_html: bool,
+        format: ReportFormat,
+    ) -> Result<Read> {
         let html = if include_html || format == ReportFormat::Html {
             self.blobs.get(caller.tenant_id, &report.page()).await?
         } else {
@@ -214,7 +226,7 @@ impl Commands {
             format => files::write(&report, format).await?,
         };
         if file.len() > LARGEST_FILE {
-            return Err(Error::TooLarge(id));
+            return Err(Error::TooLarge(report.id));
         }
         Ok(Read {
             report,

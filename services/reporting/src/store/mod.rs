@@ -1,5 +1,6 @@
-//! The SQL of reporting: reports here, what events told in [`read_models`]. Deliberately no decisions.
+//! The SQL of reporting: reports here, `links` to them, what events told in [`read_models`]. Deliberately no decisions.
 
+mod links;
 mod read_models;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::Error;
 
+pub use links::*;
 pub use read_models::*;
 
 type Result<T> = std::result::Result<T, Error>;
