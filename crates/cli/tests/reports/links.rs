@@ -1,12 +1,12 @@
 //! Expiring links: who opens them, until when, and what everybody else is told.
 
 use chrono::TimeDelta;
-use proto::auth::{ListAuditEntriesRequest, Outcome, Role};
+use proto::auth::{Outcome, Role};
 use serde_json::Value;
 use testkit::{TestResult, World, eventually};
 use valutai::server::stack::SERVICES;
 
-use super::Time;
+use super::{Time, audited};
 use crate::{
     generated, run,
     support::{Person, TempFile, add_member, sign_up},
@@ -24,20 +24,6 @@ async fn shared(person: &Person, report: &str, time: &str) -> TestResult<(String
 async fn refusal(person: &Person, token: &str) -> TestResult<String> {
     let opened = run(person, &["reports", "open", token]).await;
     Ok(opened.err().ok_or("it was opened")?.to_string())
-}
-
-/// How often an action ended in a way, by the trail of somebody's organisation.
-async fn audited(owner: &Person, action: &str, outcome: Outcome) -> TestResult<usize> {
-    let request = ListAuditEntriesRequest {
-        page_size: 200,
-        ..ListAuditEntriesRequest::default()
-    };
-    let mut auth = owner.connection.auth();
-    let entries = auth.list_audit_entries(request).await?.into_inner().entries;
-    let of = entries
-        .iter()
-        .filter(|entry| entry.action == action && entry.outcome() == outcome);
-    Ok(of.count())
 }
 
 #[tokio::test(flavor = "multi_thread")]

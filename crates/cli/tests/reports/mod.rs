@@ -1,6 +1,8 @@
 //! Reports that are shared. Deliberately by the program itself, as people do it.
 
 mod links;
+mod schedules;
+mod smtp;
 
 use std::sync::{
     Arc,
@@ -9,6 +11,10 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use platform::Clock;
+use proto::auth::{ListAuditEntriesRequest, Outcome};
+use testkit::TestResult;
+
+use crate::support::Person;
 
 /// The time, which a test puts forward.
 #[derive(Debug, Clone, Default)]
@@ -25,4 +31,18 @@ impl Time {
     pub fn pass(&self, time: TimeDelta) {
         self.0.fetch_add(time.num_seconds(), Ordering::SeqCst);
     }
+}
+
+/// How often an action ended in a way, by the trail of somebody's organisation.
+pub async fn audited(owner: &Person, action: &str, outcome: Outcome) -> TestResult<usize> {
+    let request = ListAuditEntriesRequest {
+        page_size: 200,
+        ..ListAuditEntriesRequest::default()
+    };
+    let mut auth = owner.connection.auth();
+    let entries = auth.list_audit_entries(request).await?.into_inner().entries;
+    let of = entries
+        .iter()
+        .filter(|entry| entry.action == action && entry.outcome() == outcome);
+    Ok(of.count())
 }
