@@ -42,10 +42,6 @@ async fn a_report_is_mailed_once_to_members_with_a_confirmed_address() -> TestRe
         password: PASSWORD.to_owned(),
         role: Role::Viewer.into(),
     };
-    #[expect(
-        deprecated,
-        reason = "the one way to a member without a confirmed address"
-    )]
     let carl = auth.client.add_member(&owner, request).await?;
     let carl = carl.member.ok_or("no member")?.user_id;
     auth.all_mail_sent().await?;
@@ -105,7 +101,6 @@ async fn who_leaves_while_mail_is_on_its_way_gets_none() -> TestResult {
         password: PASSWORD.to_owned(),
         role: Role::Viewer.into(),
     };
-    #[expect(deprecated, reason = "invitations need mail that is sent")]
     let carl = auth.client.add_member(&owner, request).await?;
     let carl = carl.member.ok_or("no member")?.user_id;
     let mut admin = auth.world.admin().await?;
