@@ -110,6 +110,12 @@ fn commands_of_the_manual_parse() {
         "valutai predict --field price=10 --field region=West",
         "valutai predictions watch --cursor 0 --count 3",
         "valutai reports generate --model m --html r.html",
+        "valutai reports share ID --for 12h",
+        "valutai reports open vrl_x --html r.html --format pdf --file r.pdf",
+        "valutai reports links list --report ID",
+        "valutai reports links revoke ID",
+        "valutai reports schedule create --kind track --cron X --zone Europe/Berlin --to me --to USER --attach pdf --attach xlsx --link-for 14d",
+        "valutai reports schedule pause ID",
         "valutai sample --rows 100 --seed 1 --out q.csv --truth t.csv --until 2026-01-31",
     ] {
         if let Err(error) = parse(line) {

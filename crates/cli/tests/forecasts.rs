@@ -1,6 +1,7 @@
 //! Forecast, price report and track record by the program itself: made of events and snapshots, in every format, by version, and
 //! the same after the read models were made anew of the streams.
 
+mod reports;
 mod support;
 
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! Envelope encryption: a key-encryption key wraps a data key per tenant, which wraps or seals the
 //! rest with XChaCha20-Poly1305. Deliberately no key storage: see [`crate::keys`].
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     Key as CipherKey, KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
@@ -15,9 +16,24 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
+/// Random bytes of a token.
+const TOKEN_LEN: usize = 32;
 const KEY_ID_LEN: usize = 8;
 const NONCE_LEN: usize = 24;
 const HEADER_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
+
+/// A fresh token of 256 random bits behind a prefix by which leaked ones can be found.
+#[must_use]
+pub fn new_token(prefix: &str) -> String {
+    let bytes: [u8; TOKEN_LEN] = rand::random();
+    format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What is stored of a token: its SHA-256, 32 bytes.
+#[must_use]
+pub fn token_hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
 
 /// Names a key without telling it: the first 8 bytes of its SHA-256.
 #[must_use]

@@ -9,6 +9,60 @@ pub enum Error {
     /// There is no such report for this tenant.
     #[error("there is no report {0}: list them with `valutai reports list`")]
     NoReport(Uuid),
+    /// A link does not open, for whatever reason.
+    #[error(
+        "this link opens no report: it is wrong, has expired, was revoked or belongs to another organisation; ask whoever sent it for a new one, or sign in where it belongs"
+    )]
+    NoLink,
+    /// There is no such link for this tenant.
+    #[error("there is no link {0}: list them with `valutai reports links list`")]
+    UnknownLink(Uuid),
+    /// A link was to hold for too long.
+    #[error("a link holds for 1 to {0} hours: name fewer")]
+    LinkHours(u32),
+    /// The expression of a schedule is none.
+    #[error(
+        "\"{expression}\" is no cron expression ({why}): write minute, hour, day of the month, month and day of the week, such as 0 7 * * 1 for Mondays at seven"
+    )]
+    Cron {
+        /// As it came.
+        expression: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The time zone of a schedule is none.
+    #[error("\"{0}\" is no time zone: name one by its IANA name, such as Europe/Berlin")]
+    TimeZone(String),
+    /// The times of a schedule are too close.
+    #[error("a schedule runs once an hour at the most: leave more time between its times")]
+    TooOften,
+    /// A file cannot be attached in that format.
+    #[error("files are attached to mail as CSV, XLSX or PDF: name one of these, or none")]
+    AttachedFormat,
+    /// A schedule was to have too many recipients.
+    #[error("a schedule has {0} recipients at the most: name fewer")]
+    Recipients(usize),
+    /// A recipient cannot be written to.
+    #[error("{0} Name members with a confirmed address, by the ids of `valutai team list`")]
+    Recipient(String),
+    /// The organisation has enough schedules.
+    #[error("there are {0} schedules already: delete one that is not needed")]
+    Schedules(i64),
+    /// There is no such schedule for this tenant.
+    #[error("there is no schedule {0}: list them with `valutai reports schedule list`")]
+    UnknownSchedule(Uuid),
+    /// A schedule is about a dataset that is not there any more.
+    #[error("the dataset {0} is gone: delete this schedule, and make one for another dataset")]
+    DatasetGone(Uuid),
+    /// A schedule is about a model that is not there any more.
+    #[error("the model {0} is gone: delete this schedule, and make one for another model")]
+    ModelGone(Uuid),
+    /// Whoever ran a schedule died at it again and again.
+    #[error("the report broke off several times: tell the operator")]
+    BrokeOff,
+    /// A run is not this process's to end any more.
+    #[error("the schedule was paused, deleted or taken over meanwhile")]
+    RunTaken,
     /// The model is still being trained, or failed.
     #[error("the model {0} is not ready: wait until its training has ended well")]
     ModelNotReady(Uuid),
@@ -78,7 +132,15 @@ impl From<sqlx::Error> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoReport(_) => Code::NotFound,
+            Self::NoReport(_) | Self::NoLink | Self::UnknownLink(_) | Self::UnknownSchedule(_) => {
+                Code::NotFound
+            }
+            Self::LinkHours(_)
+            | Self::Cron { .. }
+            | Self::TimeZone(_)
+            | Self::TooOften
+            | Self::AttachedFormat
+            | Self::Recipients(_) => Code::Invalid,
             Self::ModelNotReady(_)
             | Self::DatasetNotReady(_)
             | Self::NoQuotes(_)
@@ -87,7 +149,13 @@ impl Coded for Error {
             | Self::OtherDataset(_)
             | Self::TooLarge(_)
             | Self::StreamsKeepLess(_)
-            | Self::ModelBefore(_) => Code::FailedPrecondition,
+            | Self::ModelBefore(_)
+            | Self::Recipient(_)
+            | Self::Schedules(_)
+            | Self::DatasetGone(_)
+            | Self::ModelGone(_)
+            | Self::BrokeOff
+            | Self::RunTaken => Code::FailedPrecondition,
             Self::ModelLate(_) | Self::DatasetLate(_) | Self::StreamSilent => Code::Unavailable,
             Self::Page(_)
             | Self::Json(_)

@@ -1,5 +1,8 @@
 //! The calls that reporting answers: wire types in, commands, wire types out. Deliberately no rules.
 
+mod links;
+mod schedules;
+
 use platform::{
     page::{Page, parse_id},
     wire::timestamp,
@@ -86,6 +89,78 @@ impl ReportingService for Rpc {
                 .collect(),
             next_page_token: page.next_token(&ids),
         })
+    }
+
+    async fn share_report(
+        &self,
+        context: Context,
+        request: pb::ShareReportRequest,
+    ) -> Result<pb::ShareReportResponse, Status> {
+        links::share(&self.commands, &context, request).await
+    }
+
+    async fn open_report_link(
+        &self,
+        context: Context,
+        request: pb::OpenReportLinkRequest,
+    ) -> Result<pb::OpenReportLinkResponse, Status> {
+        links::open(&self.commands, &context, request).await
+    }
+
+    async fn list_report_links(
+        &self,
+        context: Context,
+        request: pb::ListReportLinksRequest,
+    ) -> Result<pb::ListReportLinksResponse, Status> {
+        links::list(&self.commands, &context, request).await
+    }
+
+    async fn revoke_report_link(
+        &self,
+        context: Context,
+        request: pb::RevokeReportLinkRequest,
+    ) -> Result<pb::RevokeReportLinkResponse, Status> {
+        links::revoke(&self.commands, &context, request).await
+    }
+
+    async fn create_report_schedule(
+        &self,
+        context: Context,
+        request: pb::CreateReportScheduleRequest,
+    ) -> Result<pb::CreateReportScheduleResponse, Status> {
+        schedules::create(&self.commands, &context, request).await
+    }
+
+    async fn list_report_schedules(
+        &self,
+        context: Context,
+        request: pb::ListReportSchedulesRequest,
+    ) -> Result<pb::ListReportSchedulesResponse, Status> {
+        schedules::list(&self.commands, &context, request).await
+    }
+
+    async fn pause_report_schedule(
+        &self,
+        context: Context,
+        request: pb::PauseReportScheduleRequest,
+    ) -> Result<pb::PauseReportScheduleResponse, Status> {
+        schedules::pause(&self.commands, &context, request).await
+    }
+
+    async fn resume_report_schedule(
+        &self,
+        context: Context,
+        request: pb::ResumeReportScheduleRequest,
+    ) -> Result<pb::ResumeReportScheduleResponse, Status> {
+        schedules::resume(&self.commands, &context, request).await
+    }
+
+    async fn delete_report_schedule(
+        &self,
+        context: Context,
+        request: pb::DeleteReportScheduleRequest,
+    ) -> Result<pb::DeleteReportScheduleResponse, Status> {
+        schedules::delete(&self.commands, &context, request).await
     }
 
     async fn rebuild_read_models(

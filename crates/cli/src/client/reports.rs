@@ -1,4 +1,7 @@
-//! `valutai reports`: generate, list, show, save the page. Deliberately no figures of our own.
+//! `valutai reports`: generate, list, show, save the page, share, schedule. Deliberately no figures of our own.
+
+mod links;
+mod schedules;
 
 use std::path::{Path, PathBuf};
 
@@ -62,6 +65,16 @@ pub enum ReportsCommand {
         #[arg(short = 'f', long = "file", value_name = "FILE")]
         file: PathBuf,
     },
+    /// Make a link to a report for members of your organisation, which expires
+    Share(links::ShareArgs),
+    /// Open a report by a link
+    Open(links::OpenArgs),
+    /// List and revoke links
+    #[command(subcommand)]
+    Links(links::LinksCommand),
+    /// Have reports generated at times, and mailed
+    #[command(subcommand)]
+    Schedule(schedules::ScheduleCommand),
     /// Make what reports know anew, of the event streams alone
     Rebuild,
     /// Show a report
@@ -213,18 +226,10 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
             dataset,
             html,
         } => {
-            let named = if dataset.is_empty() {
-                Kind::Model
-            } else {
-                Kind::WinLoss
+            let kind = match kind {
+                Some(kind) => ReportKind::from(kind),
+                None => kind_of_subject(&model, &dataset)?,
             };
-            let kind = ReportKind::from(kind.unwrap_or(named));
-            if kind == ReportKind::Model && model.is_empty() {
-                return Err(Error::Failed(
-                    "say what the report is about: --model ID, --dataset ID, or --kind track"
-                        .to_owned(),
-                ));
-            }
             let about = GenerateReportRequest {
                 model_id: model,
                 kind: kind.into(),
@@ -277,6 +282,10 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
             eprintln!("the report was written to {}", file.display());
             Ok(())
         }
+        ReportsCommand::Share(args) => links::share(&connection, global, args).await,
+        ReportsCommand::Open(args) => links::open(&connection, global, args).await,
+        ReportsCommand::Links(command) => links::run(&connection, global, command).await,
+        ReportsCommand::Schedule(command) => schedules::run(&connection, global, command).await,
         ReportsCommand::Rebuild => {
             let request = connection.request(RebuildReadModelsRequest {});
             let reply = connection
@@ -294,6 +303,17 @@ pub async fn run(command: ReportsCommand, global: &Global) -> Result<()> {
             }
             output::reply(global.output, &reply, |out| show(out, report))
         }
+    }
+}
+
+/// What a report is where nobody says: of what is named.
+fn kind_of_subject(model: &str, dataset: &str) -> Result<ReportKind> {
+    match (model, dataset) {
+        ("", "") => Err(Error::Failed(
+            "say what the report is about: --model ID, --dataset ID, or --kind track".to_owned(),
+        )),
+        (_, "") => Ok(ReportKind::Model),
+        _ => Ok(ReportKind::WinLoss),
     }
 }
 

@@ -14,7 +14,7 @@ const CONDITION: &str =
     "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)";
 
 /// Policies beside that one, each for reading or ending what is somebody's own before a tenant is known.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 19] = [
     "auth.api_key own_key_end",
     "auth.api_key own_key_read",
     "auth.api_key own_token",
@@ -32,6 +32,8 @@ const OTHERS: [&str; 17] = [
     "prediction.ledger_setting retention",
     "prediction.webhook due",
     "prediction.webhook_delivery due",
+    "reporting.report_delivery due",
+    "reporting.report_schedule due",
 ];
 
 /// Tables that are no tenant's: people, what is sent to them, and what the relay and the migrations keep.

@@ -12,6 +12,7 @@ mod keys;
 mod organizations;
 mod passwords;
 mod providers;
+mod reports;
 mod rewrap;
 mod sessions;
 mod streams;
@@ -40,6 +41,7 @@ use self::hasher::Hasher;
 pub use self::{
     accounts::SignedUp,
     providers::{Answer, LinkShown, SignedIn},
+    reports::Posting,
     streams::Beginning,
     verify::{RESET, SIGN_UP, Wish},
 };

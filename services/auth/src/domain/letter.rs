@@ -1,11 +1,15 @@
 //! What people are written: each letter with its words, as text and as HTML. Deliberately nothing
 //! that loads from a server, and no link: a token is redeemed by a program.
 
+mod report;
+
 use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+pub use report::{AttachedFile, ReportLetter};
 
 /// A letter on its way, or the wish for one that nobody has looked at yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub enum Letter {
         organization: String,
         at: DateTime<Utc>,
     },
+    /// Brings a report to a member.
+    Report(Box<ReportLetter>),
 }
 
 /// A letter in words.
@@ -72,6 +78,16 @@ pub struct Written {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// Files that go with it.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a letter.
+#[derive(Debug)]
+pub struct Attachment {
+    pub name: String,
+    pub media_type: &'static str,
+    pub content: Vec<u8>,
 }
 
 #[derive(Template)]
@@ -112,10 +128,11 @@ impl Letter {
             | Self::Invitation { email, .. }
             | Self::Deletion { email, .. }
             | Self::DeletionSet { email, .. } => email,
+            Self::Report(report) => &report.email,
         }
     }
 
-    /// Puts it into words; nothing for a wish that has to be looked at first.
+    /// Puts it into words, without its files; nothing for a wish that has to be looked at first.
     ///
     /// # Errors
     /// Where a template cannot be filled.
@@ -131,6 +148,7 @@ impl Letter {
             text: filled(TextPage(&words).render())?,
             html: filled(HtmlPage(&words).render())?,
             subject: words.subject,
+            attachments: Vec::new(),
         }))
     }
 
@@ -270,6 +288,7 @@ impl Letter {
                 Some("valutai team delete --cancel".to_owned()),
                 "After that nobody can.",
             ),
+            Self::Report(report) => report.words(),
         })
     }
 }

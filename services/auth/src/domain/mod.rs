@@ -13,10 +13,9 @@ pub mod trail;
 
 use std::net::IpAddr;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use platform::config::masked;
+pub use platform::crypto::{new_token, token_hash};
 use proto::auth::Role;
-use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 
@@ -66,19 +65,6 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// A fresh token of 256 random bits.
-#[must_use]
-pub fn new_token(prefix: &str) -> String {
-    let bytes: [u8; 32] = rand::random();
-    format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// What is stored of a token.
-#[must_use]
-pub fn token_hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
 }
 
 /// Whom wrong attempts are counted for: an IPv4 address, or the /64 that a household or host has.

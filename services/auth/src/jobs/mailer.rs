@@ -5,7 +5,10 @@ use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf, 
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart, header::MessageId},
+    message::{
+        Attachment, Mailbox, MultiPart,
+        header::{ContentType, MessageId},
+    },
 };
 use platform::config::{Accounts, MailSink};
 use uuid::Uuid;
@@ -63,25 +66,35 @@ impl Mailer {
     /// `Mail` with what the server said.
     pub async fn send(&self, id: Uuid, written: Written) -> Result<(), Error> {
         let failed = |error: &dyn std::error::Error| Error::Mail(platform::error::chain(error));
-        let plain = format!(
+        let mut plain = format!(
             "To: {}\nSubject: {}\n\n{}\n",
             written.to, written.subject, written.text
         );
+        for file in &written.attachments {
+            let bytes = file.content.len();
+            plain.push_str(&format!("Attached: {} ({bytes} bytes)\n", file.name));
+        }
         match &self.way {
             Way::Smtp(server) => {
                 let to = written.to.parse().map_err(|_| {
                     Error::Mail("an address cannot be written to by mail".to_owned())
                 })?;
                 let host = self.from.email.domain();
+                let mut body = MultiPart::alternative_plain_html(written.text, written.html);
+                if !written.attachments.is_empty() {
+                    body = MultiPart::mixed().multipart(body);
+                }
+                for file in written.attachments {
+                    let kind = ContentType::parse(file.media_type);
+                    let kind = kind.map_err(|error| failed(&error))?;
+                    body = body.singlepart(Attachment::new(file.name).body(file.content, kind));
+                }
                 let message = Message::builder()
                     .from(self.from.clone())
                     .to(Mailbox::new(None, to))
                     .subject(written.subject)
                     .header(MessageId::from(format!("<{id}@{host}>")))
-                    .multipart(MultiPart::alternative_plain_html(
-                        written.text,
-                        written.html,
-                    ))
+                    .multipart(body)
                     .map_err(|error| failed(&error))?;
                 server.send(message).await.map_err(|error| failed(&error))?;
             }

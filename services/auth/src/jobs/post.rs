@@ -3,14 +3,14 @@
 //! same time for every address.
 
 use chrono::TimeDelta;
-use platform::{Clock, Database, Kit, config::Keys, error::chain};
+use platform::{Clock, Database, Kit, blobs::Blobs, config::Keys, error::chain};
 use sqlx::PgConnection;
 
 use super::mailer::Mailer;
 use crate::{
     Error,
     commands::{Commands, RESET, SIGN_UP, Wish, open_json, seal_json},
-    domain::letter::Letter,
+    domain::letter::{Attachment, Letter, Written},
     store,
 };
 
@@ -28,6 +28,7 @@ pub struct Post {
     database: Database,
     clock: Clock,
     kek: Keys,
+    blobs: Blobs,
     commands: Commands,
     mailer: Mailer,
 }
@@ -38,6 +39,7 @@ impl Post {
             database: kit.database(),
             clock: kit.clock.clone(),
             kek: kit.config.kek.clone(),
+            blobs: kit.blobs.clone(),
             commands,
             mailer,
         }))
@@ -62,6 +64,20 @@ impl Post {
     async fn deliver(&self, mail: store::DueMail) -> Result<bool> {
         let letter: Letter =
             open_json(&self.kek, &format!("mail|sealed|{}", mail.id), &mail.sealed)?;
+        let letter = match letter {
+            // Somebody may have left since it was posted, or have another address.
+            Letter::Report(report) => match self.commands.readdressed(*report).await? {
+                Some(report) => Letter::Report(Box::new(report)),
+                None => {
+                    tracing::info!(mail = %mail.id, "a report is not mailed to somebody who has left");
+                    let mut tx = self.database.begin_any().await?;
+                    store::delete_mail(&mut tx, mail.id).await?;
+                    tx.commit().await.map_err(platform::Error::from)?;
+                    return Ok(false);
+                }
+            },
+            other => other,
+        };
         let Some(written) = letter.write()? else {
             let mut tx = self.database.begin_any().await?;
             self.look_up(&mut tx, &mail, letter).await?;
@@ -69,7 +85,10 @@ impl Post {
             return Ok(false);
         };
         // Not inside a transaction: a slow mail server would hold it open.
-        let outcome = self.mailer.send(mail.id, written).await;
+        let outcome = match self.attach(&letter, written).await {
+            Ok(written) => self.mailer.send(mail.id, written).await,
+            Err(error) => Err(error),
+        };
         let now = self.clock.now();
         let mut tx = self.database.begin_any().await?;
         match &outcome {
@@ -86,6 +105,21 @@ impl Post {
         }
         tx.commit().await.map_err(platform::Error::from)?;
         Ok(outcome.is_ok())
+    }
+
+    /// Adds the files of a report.
+    async fn attach(&self, letter: &Letter, mut written: Written) -> Result<Written> {
+        let Letter::Report(report) = letter else {
+            return Ok(written);
+        };
+        for file in &report.files {
+            written.attachments.push(Attachment {
+                name: file.name(),
+                media_type: file.media_type()?,
+                content: self.blobs.get(report.tenant_id, &file.blob()).await?,
+            });
+        }
+        Ok(written)
     }
 
     /// Puts the letter that fits the address in place of a stranger's wish.

@@ -7,6 +7,7 @@ mod factor;
 mod operator;
 mod organizations;
 mod providers;
+mod reports;
 mod sessions;
 mod streams;
 mod team;
@@ -109,6 +110,8 @@ answers! {
     audit::verify_audit_trail(VerifyAuditTrailRequest) -> VerifyAuditTrailResponse;
     audit::read_audit_trail(ReadAuditTrailRequest) -> ReadAuditTrailResponse;
     audit::record_refusal(RecordRefusalRequest) -> RecordRefusalResponse;
+    reports::find_recipients(FindRecipientsRequest) -> FindRecipientsResponse;
+    reports::post_report(PostReportRequest) -> PostReportResponse;
     audit::get_tenant_key(GetTenantKeyRequest) -> GetTenantKeyResponse;
 }
 

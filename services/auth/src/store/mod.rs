@@ -1,10 +1,11 @@
 //! The SQL of auth: `users`, `addresses` with the key they are found by, `sessions` with API keys, `team`, `links` to identity
-//! providers, `mail` with its tokens, `trail` for the audit trail, `sealed` for the rotation of keys, `streams` for credentials
+//! providers, `mail` with its tokens, `reports` that are mailed, `trail` for the audit trail, `sealed` for the rotation of keys, `streams` for credentials
 //! for NATS, and here the tenant's key. Deliberately no decisions.
 
 mod addresses;
 mod links;
 mod mail;
+mod reports;
 mod sealed;
 mod sessions;
 mod streams;
@@ -16,8 +17,8 @@ use chrono::{DateTime, Utc};
 use platform::TenantTx;
 
 pub use self::{
-    addresses::*, links::*, mail::*, sealed::*, sessions::*, streams::*, team::*, trail::*,
-    users::*,
+    addresses::*, links::*, mail::*, reports::*, sealed::*, sessions::*, streams::*, team::*,
+    trail::*, users::*,
 };
 use crate::Error;
 

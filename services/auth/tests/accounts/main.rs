@@ -5,6 +5,7 @@ mod attempts;
 mod keys;
 mod passwords;
 mod providers;
+mod reports;
 mod sealed;
 mod smtp;
 mod support;

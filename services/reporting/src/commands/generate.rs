@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Commands, Result, Written,
     facts::{answers, ended, finding, judged, model_facts, predicted},
+    runs::Run,
 };
 use crate::{
     Error,
@@ -50,10 +51,46 @@ pub enum About {
     Track(Option<Uuid>),
 }
 
+impl About {
+    /// The kind, the model and the dataset.
+    pub fn parts(self) -> (&'static str, Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Model(model) => (store::MODEL, Some(model), None),
+            Self::WinLoss(dataset) => (store::WIN_LOSS, None, Some(dataset)),
+            Self::Pipeline(dataset, model) => (store::PIPELINE, model, Some(dataset)),
+            Self::Price(dataset, model) => (store::PRICE, model, Some(dataset)),
+            Self::Track(model) => (store::TRACK, model, None),
+        }
+    }
+
+    /// What has these parts; nothing where they do not go together.
+    pub fn of(kind: &str, model_id: Option<Uuid>, dataset_id: Option<Uuid>) -> Option<Self> {
+        match kind {
+            store::MODEL => model_id.map(Self::Model),
+            store::WIN_LOSS => dataset_id.map(Self::WinLoss),
+            store::PIPELINE => dataset_id.map(|id| Self::Pipeline(id, model_id)),
+            store::PRICE => dataset_id.map(|id| Self::Price(id, model_id)),
+            store::TRACK => Some(Self::Track(model_id)),
+            _ => None,
+        }
+    }
+}
+
 impl Commands {
     /// Writes a report and keeps it.
     pub async fn generate(&self, context: &Context, about: About) -> Result<ReportRow> {
         let caller = context.caller().map_err(platform::Error::from)?;
+        self.generate_for(context, caller, about, None).await
+    }
+
+    /// Writes a report for somebody, or for a run of a schedule, where nobody asks.
+    pub(super) async fn generate_for(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        about: About,
+        run: Option<&Run>,
+    ) -> Result<ReportRow> {
         let (written, html) = match about {
             About::Model(id) => self.model_card(context, caller, id).await?,
             About::WinLoss(id) => self.win_loss(context, caller, id).await?,
@@ -61,7 +98,7 @@ impl Commands {
             About::Price(id, model) => self.price(context, caller, id, model).await?,
             About::Track(model) => self.track(context, caller, model).await?,
         };
-        self.keep(context, caller, written, &html).await
+        self.keep(context, caller, written, &html, run).await
     }
 
     async fn model_card(
@@ -288,14 +325,19 @@ impl Commands {
         Ok((id, trained, artefact))
     }
 
-    async fn known_model(&self, context: &Context, caller: &Caller, id: Uuid) -> Result<ModelRow> {
+    pub(super) async fn known_model(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ModelRow> {
         match self.find_model(caller, id).await? {
             Some(row) => Ok(row),
             None => self.await_model(context, caller, id).await,
         }
     }
 
-    async fn known_dataset(
+    pub(super) async fn known_dataset(
         &self,
         context: &Context,
         caller: &Caller,

@@ -1,18 +1,25 @@
-//! The units of work of reporting: reports are written, kept, read and listed. Deliberately no drawing: that is `page`.
+//! The units of work of reporting: reports are written, kept, read, listed, shared and scheduled. Deliberately no drawing: that is `page`.
 
 mod facts;
 mod files;
 mod generate;
+mod links;
+mod mails;
 mod rebuild;
+mod runs;
+mod schedules;
+mod times;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use platform::{
-    Clock, Database, Kit, blobs::Blobs, bus::Bus, page::Page, patience::eventually,
-    rpc::NatsTransport,
+    Clock, Database, Kit, blobs::Blobs, bus::Bus, keys::KeyRing, page::Page, patience::eventually,
+    rpc::NatsTransport, shutdown::Shutdown,
 };
 use prost::Message as _;
 use proto::{
+    auth::auth_nats::Client as Auth,
+    common::BlobRef,
     ingestion::{
         DatasetImported, DatasetState, GetDatasetRequest, ingestion_nats::Client as Ingestion,
     },
@@ -20,7 +27,10 @@ use proto::{
     rpc::{Caller, Context},
     training::{GetModelRequest, ModelState, training_nats::Client},
 };
+use tokio::sync::Notify;
 use uuid::Uuid;
+
+use self::runs::{Mail, Run};
 
 use crate::{
     Error,
@@ -29,6 +39,7 @@ use crate::{
 
 pub use files::media_type;
 pub use generate::About;
+pub use schedules::{Wish, format_of};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -48,6 +59,15 @@ pub struct Read {
     pub file: Vec<u8>,
 }
 
+/// Rung when there is something to do.
+#[derive(Debug, Default)]
+pub struct Bells {
+    /// A schedule is new, or goes on.
+    pub schedules: Notify,
+    /// A report is to be mailed.
+    pub mail: Notify,
+}
+
 /// What reporting can do.
 #[derive(Debug, Clone)]
 pub struct Commands {
@@ -55,6 +75,10 @@ pub struct Commands {
     blobs: Blobs,
     clock: Clock,
     bus: Bus,
+    keys: KeyRing,
+    bells: Arc<Bells>,
+    shutdown: Shutdown,
+    auth: Auth<NatsTransport>,
     training: Client<NatsTransport>,
     ingestion: Ingestion<NatsTransport>,
 }
@@ -66,9 +90,18 @@ impl Commands {
             blobs: kit.blobs.clone(),
             clock: kit.clock.clone(),
             bus: kit.bus.clone(),
+            keys: kit.keys.clone(),
+            bells: Arc::default(),
+            shutdown: kit.shutdown.clone(),
+            auth: Auth(kit.transport.clone()),
             training: Client(kit.transport.clone()),
             ingestion: Ingestion(kit.transport.clone()),
         }
+    }
+
+    /// What is rung when there is something to do.
+    pub fn bells(&self) -> &Bells {
+        &self.bells
     }
 
     async fn keep(
@@ -77,11 +110,35 @@ impl Commands {
         caller: &Caller,
         written: Written,
         html: &str,
+        run: Option<&Run>,
+    ) -> Result<ReportRow> {
+        let mut made = Vec::new();
+        let kept = self.keep_all(context, caller, written, html, run, &mut made);
+        let kept = kept.await;
+        if kept.is_err() {
+            // What no row names would never be found again.
+            for blob in &made {
+                self.blobs.delete(caller.tenant_id, blob).await?;
+            }
+        }
+        kept
+    }
+
+    /// Keeps a report and what is to be mailed of it; blobs are added to `made`.
+    async fn keep_all(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        written: Written,
+        html: &str,
+        run: Option<&Run>,
+        made: &mut Vec<BlobRef>,
     ) -> Result<ReportRow> {
         let page = self
             .blobs
             .put(caller.tenant_id, "report", html.as_bytes())
             .await?;
+        made.push(page.clone());
         let mut report = ReportRow {
             id: Uuid::now_v7(),
             kind: written.kind.to_owned(),
@@ -97,18 +154,17 @@ impl Commands {
             created_by: caller.user_id,
             version: 0,
         };
-        let basis = written.basis;
-        match self
-            .write_report(context, caller, &report, basis.as_ref())
-            .await
-        {
-            Ok(version) => report.version = version,
-            Err(error) => {
-                // A page that no report names would never be found again.
-                self.blobs.delete(caller.tenant_id, &page).await?;
-                return Err(error);
+        let run = match run {
+            Some(run) => {
+                let mail = self.prepare_mail(caller.tenant_id, run, &report, made);
+                Some((run, mail.await?))
             }
-        }
+            None => None,
+        };
+        let basis = written.basis;
+        report.version = self
+            .write_report(context, caller, &report, basis.as_ref(), run)
+            .await?;
         Ok(report)
     }
 
@@ -118,6 +174,7 @@ impl Commands {
         caller: &Caller,
         report: &ReportRow,
         basis: Option<&serde_json::Value>,
+        run: Option<(&Run, Option<Mail>)>,
     ) -> Result<i64> {
         let mut tx = self.database.begin(caller.tenant_id).await?;
         store::insert_report(&mut tx, report, basis).await?;
@@ -133,6 +190,10 @@ impl Commands {
         .await?;
         tx.audit(context, "reporting.generate_report", report.id)
             .await?;
+        if let Some((run, mail)) = run {
+            self.end_well(&mut tx, context, run, report.id, mail.as_ref())
+                .await?;
+        }
         tx.commit().await?;
         Ok(version.map_or(0, |written| written.version))
     }
@@ -160,6 +221,9 @@ impl Commands {
         caller: &Caller,
         id: Uuid,
     ) -> Result<DatasetImported> {
+        if context.caller.is_none() {
+            return Err(Error::DatasetGone(id));
+        }
         let request = GetDatasetRequest { id: id.to_string() };
         let answer = self.ingestion.get_dataset(context, request).await;
         let dataset = answer
@@ -177,6 +241,9 @@ impl Commands {
     /// The model is not known here: training knows whether it is anywhere, and then its event is on
     /// the way.
     async fn await_model(&self, context: &Context, caller: &Caller, id: Uuid) -> Result<ModelRow> {
+        if context.caller.is_none() {
+            return Err(Error::ModelGone(id));
+        }
         let request = GetModelRequest { id: id.to_string() };
         let answer = self.training.get_model(context, request).await;
         let model = answer
@@ -204,6 +271,17 @@ impl Commands {
         let found = store::find_report(&mut tx, id).await?;
         tx.commit().await?;
         let report = found.ok_or(Error::NoReport(id))?;
+        self.read(caller, report, include_html, format).await
+    }
+
+    /// The page of a report where that is wanted, and the file of a format where one is.
+    async fn read(
+        &self,
+        caller: &Caller,
+        report: ReportRow,
+        include_html: bool,
+        format: ReportFormat,
+    ) -> Result<Read> {
         let html = if include_html || format == ReportFormat::Html {
             self.blobs.get(caller.tenant_id, &report.page()).await?
         } else {
@@ -214,7 +292,7 @@ impl Commands {
             format => files::write(&report, format).await?,
         };
         if file.len() > LARGEST_FILE {
-            return Err(Error::TooLarge(id));
+            return Err(Error::TooLarge(report.id));
         }
         Ok(Read {
             report,

@@ -1,6 +1,9 @@
-//! The SQL of reporting: reports here, what events told in [`read_models`]. Deliberately no decisions.
+//! The SQL of reporting: reports here, `links` to them, `schedules` and `deliveries` by mail, what events told in [`read_models`]. Deliberately no decisions.
 
+mod deliveries;
+mod links;
 mod read_models;
+mod schedules;
 
 use chrono::{DateTime, Utc};
 use platform::{TenantTx, page::Page};
@@ -9,7 +12,10 @@ use uuid::Uuid;
 
 use crate::Error;
 
+pub use deliveries::*;
+pub use links::*;
 pub use read_models::*;
+pub use schedules::*;
 
 type Result<T> = std::result::Result<T, Error>;
 
