@@ -181,7 +181,7 @@ impl<'a> Curve<'a> {
 }
 
 /// The row repeated once per price.
-fn at_prices(model: &Model, row: &Table, prices: &[f64]) -> Table {
+pub(super) fn at_prices(model: &Model, row: &Table, prices: &[f64]) -> Table {
     let mut table = row.select(&vec![0; prices.len()]);
     let name = model
         .encoder

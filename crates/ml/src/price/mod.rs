@@ -9,6 +9,7 @@ mod guide;
 pub use guide::{GuidedPrice, PriceGuide};
 
 use crate::Error;
+use crate::change::Versions;
 use crate::encode::number_text;
 use crate::model::{Evidence, Model};
 use crate::recommend::FieldRule;
@@ -192,6 +193,23 @@ impl Model {
             return Err(NoRecommendation::NoClearGain);
         }
         Ok(recommendation(&curve, best, gain))
+    }
+
+    /// How the log-odds of the quote in `row` (a table of one row) change from its own price to each of `prices`, with 95 %
+    /// intervals. They are those before calibration, which never turns the sign.
+    ///
+    /// # Errors
+    /// [`NoRecommendation`] says why nothing can be said of prices.
+    pub fn price_effect(
+        &self,
+        row: &Table,
+        prices: &[f64],
+    ) -> Result<Vec<Score>, NoRecommendation> {
+        let own = Near::new(self, row)?.price;
+        let all: Vec<f64> = std::iter::once(own).chain(prices.iter().copied()).collect();
+        let versions = Versions::new(self, &curve::at_prices(self, row, &all))?;
+        let behind = 1..all.len();
+        Ok(behind.map(|at| versions.log_odds_change(0, at)).collect())
     }
 
     /// Whether the model and the evidence for a quote carry advice at all.
