@@ -197,6 +197,20 @@ async fn a_service_says_and_hears_what_it_has_to_and_no_more() -> TestResult {
     ] {
         assert!(!training.may_say(subject)?, "training says {subject}");
     }
+    // The question whether a replica holds a call comes to it twice, and is answered all the same: once, and not again.
+    let mut replica = Client::log_in(&address, user("training")?)?;
+    for hearing in ["_held 11", "* alone 12"] {
+        let said = replica.ask(&format!("SUB valutai-rpc.training.{hearing}"))?;
+        assert!(said.is_empty(), "{said:?}");
+    }
+    let mut gateway = Client::log_in(&address, user("gateway")?)?;
+    gateway.ask("PUB valutai-rpc.training._held _INBOX_gateway.asked 0\r\n")?;
+    for _ in 0..2 {
+        assert!(replica.line()?.starts_with("MSG "));
+        assert_eq!(replica.line()?, "", "the question of a test is empty");
+    }
+    assert!(replica.may_say("_INBOX_gateway.asked")?);
+    assert!(!replica.may_say("_INBOX_gateway.asked")?);
     // Nobody hears another's replies or calls, and nobody hears everything.
     for one in &users {
         let mut client = Client::log_in(&address, one)?;

@@ -272,6 +272,28 @@ fn curve_agrees_with_predictions() {
 }
 
 #[test]
+fn a_price_moves_the_log_odds_as_the_answers_say() {
+    let at = |price: f64| row(3000.0, price, 1650.0, 6.0, Some("south"));
+    let effects = TRAINED
+        .model
+        .price_effect(&at(2500.0), &[2500.0, 2900.0, 2200.0])
+        .unwrap();
+    assert_eq!(
+        (effects[0].value, effects[0].low, effects[0].high),
+        (0.0, 0.0, 0.0)
+    );
+    // These quotes are won less often the dearer they are, and the data show it clearly.
+    assert!(effects[1].high < 0.0 && effects[2].low > 0.0, "{effects:?}");
+    let answers = |price: f64| TRAINED.model.probabilities(&at(price)).unwrap()[0];
+    assert!(answers(2900.0) < answers(2500.0) && answers(2500.0) < answers(2200.0));
+    let unpriced = row(3000.0, f64::NAN, 1650.0, 6.0, Some("south"));
+    assert_eq!(
+        TRAINED.model.price_effect(&unpriced, &[1.0]),
+        Err(NoRecommendation::NoPrice)
+    );
+}
+
+#[test]
 fn discounts_follow_the_price() {
     let mut set = quotes(600, 0.0, 12).set;
     let number = |at: usize| match &set.features.columns[at].values {

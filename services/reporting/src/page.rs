@@ -70,10 +70,6 @@ impl Page<'_> {
     fn tone(&self, insight: &Insight) -> (&'static str, &'static str) {
         views::tone(insight.tone)
     }
-
-    fn sentence(&self, insight: &Insight) -> String {
-        views::sentence(insight)
-    }
 }
 
 /// Renders a report as a page.
@@ -101,5 +97,5 @@ pub fn render(content: &ReportContent) -> Result<String, PageError> {
         months_narrow: chart::months::chart(&content.win_rates, false)?,
         month_rows: views::months(&content.win_rates),
     };
-    Ok(page.render()?)
+    Ok(views::unbroken(&page.render()?))
 }

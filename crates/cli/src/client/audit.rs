@@ -172,9 +172,11 @@ fn table(entries: &[AuditEntry]) -> Table {
         .left("role")
         .left("user");
     for entry in entries {
-        let (role, user) = match entry.user_id.as_str() {
-            "" => ("", "the system"),
-            user => (role_name(entry.role()), user),
+        let (role, user) = match (entry.user_id.as_str(), entry.network.as_str()) {
+            ("", "") => ("", "the system".to_owned()),
+            // What was tried without being signed in, such as a sign-in; the account it was about is the thing.
+            ("", network) => ("", format!("not signed in, from {network}")),
+            (user, _) => (role_name(entry.role()), user.to_owned()),
         };
         let outcome = match entry.outcome() {
             Outcome::Refused => format!("refused: {}", entry.problem),
@@ -200,7 +202,7 @@ fn table(entries: &[AuditEntry]) -> Table {
             &entry.entity_id,
             &changes.join(", "),
             role,
-            user,
+            &user,
         ]);
     }
     table
@@ -256,4 +258,34 @@ pub fn verify_file(file: &Path, key_file: &Path) -> Result<u64> {
     let entries = auth::domain::lines::verify(&keys, content)
         .map_err(|problem| failed(problem.to_string()))?;
     Ok(entries.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_not_signed_in_is_not_the_system() -> std::io::Result<()> {
+        let entry = |user: &str, network: &str| AuditEntry {
+            user_id: user.to_owned(),
+            network: network.to_owned(),
+            ..AuditEntry::default()
+        };
+        let entries = [
+            entry("", ""),
+            entry("", "192.0.2.0/24"),
+            entry("u-1", "192.0.2.0/24"),
+        ];
+        let mut out = Vec::new();
+        table(&entries).print(&mut out)?;
+        let text = String::from_utf8_lossy(&out);
+        let ends: Vec<&str> = text.lines().skip(1).collect();
+        assert!(ends[0].ends_with("the system"), "{text}");
+        assert!(
+            ends[1].ends_with("not signed in, from 192.0.2.0/24"),
+            "{text}"
+        );
+        assert!(ends[2].ends_with("u-1"), "{text}");
+        Ok(())
+    }
 }

@@ -228,6 +228,11 @@ fn known_users() -> impl Iterator<Item = &'static str> {
     services.chain(["operator", "sys"])
 }
 
+/// Responses to one message. A service gives one. But the question whether a replica holds a call comes to each replica twice,
+/// beside its queue and in it, and nats-server counts a response already when it looks, at the second one, whether the
+/// reply is allowed.
+const RESPONSES: u32 = 2;
+
 /// What a service may say and hear, as nats-server's configuration writes it.
 fn permissions(rights: &Rights, prefix: &str) -> Value {
     let mut permissions = json!({
@@ -235,7 +240,7 @@ fn permissions(rights: &Rights, prefix: &str) -> Value {
         "subscribe": rights.subscribe(prefix),
     });
     if rights.has_domain {
-        permissions["allow_responses"] = json!({ "max": 1, "expires": "10m" });
+        permissions["allow_responses"] = json!({ "max": RESPONSES, "expires": "10m" });
     }
     permissions
 }
@@ -337,7 +342,10 @@ pub fn configuration(prefix: &str) -> String {
         list(&mut text, "publish", &rights.publish(prefix));
         list(&mut text, "subscribe", &rights.subscribe(prefix));
         if rights.has_domain {
-            text.push_str("          allow_responses { max: 1, expires: \"10m\" }\n");
+            let _ = writeln!(
+                text,
+                "          allow_responses {{ max: {RESPONSES}, expires: \"10m\" }}"
+            );
         }
         text.push_str("        }\n      }\n");
     }

@@ -9,12 +9,13 @@ mod guide;
 pub use guide::{GuidedPrice, PriceGuide};
 
 use crate::Error;
+use crate::change::Versions;
 use crate::encode::number_text;
 use crate::model::{Evidence, Model};
 use crate::reading::Reading;
 use crate::recommend::FieldRule;
 use crate::score::Score;
-use crate::table::Table;
+use crate::table::{Role, Table};
 use curve::Curve;
 
 pub(crate) use curve::Near;
@@ -187,6 +188,26 @@ impl Model {
             return Err(Error::InvalidTable { reason });
         }
         self.read(row)
+    }
+
+    /// How the log-odds of the quote in `row` (a table of one row) change from its own price to each of `prices`, with 95 %
+    /// intervals. They are those before calibration, which never turns the sign.
+    ///
+    /// # Errors
+    /// [`NoRecommendation`] says why nothing can be said of prices.
+    pub fn price_effect(
+        &self,
+        row: &Table,
+        prices: &[f64],
+    ) -> Result<Vec<Score>, NoRecommendation> {
+        let reading = self.read_one(row)?;
+        let own = Near::new(&reading, 0)?.price;
+        let column = self.encoder.position(Role::Price);
+        let column = column.ok_or(NoRecommendation::NoPrice)?;
+        let all: Vec<f64> = std::iter::once(own).chain(prices.iter().copied()).collect();
+        let versions = Versions::with(&reading, 0, column, &all);
+        let behind = 1..all.len();
+        Ok(behind.map(|at| versions.log_odds_change(0, at)).collect())
     }
 
     /// Whether the model and the evidence for a quote carry advice at all.

@@ -10,7 +10,7 @@ mod sales;
 pub(super) mod track;
 pub(super) mod win_loss;
 
-use super::{Driver, Insight, ReportContent, Tone, Topic};
+use super::{Driver, Insight, Interval, ReportContent, Tone, Topic, text};
 
 /// All insights of a report, most important first; `drivers` are all columns, not only those shown.
 pub(super) fn all(content: &ReportContent, drivers: &[Driver]) -> Vec<Insight> {
@@ -30,4 +30,13 @@ pub(super) fn all(content: &ReportContent, drivers: &[Driver]) -> Vec<Insight> {
 
 fn insight(topic: Topic, tone: Tone, text: String) -> Insight {
     Insight { topic, tone, text }
+}
+
+/// The interval of a difference in the direction that its sentence has: "7.1 to 36.6 points" less.
+fn that_way(difference: f64, interval: Interval) -> String {
+    let (low, high) = match difference > 0.0 {
+        true => (interval.low, interval.high),
+        false => (-interval.high, -interval.low),
+    };
+    format!("{} to {} points", text::points(low), text::points(high))
 }

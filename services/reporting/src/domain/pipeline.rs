@@ -91,7 +91,9 @@ fn error(interval: Interval) -> f64 {
 #[must_use]
 pub fn forecast(facts: &PipelineFacts, now: DateTime<Utc>) -> (PipelineContent, Basis) {
     let today = now.date_naive();
-    let (rows, currency, without_amount, other_currencies) = counted(&facts.open);
+    let rows = 0..facts.open.prices.len();
+    let recorded = rows.filter(|row| facts.ended(*row).is_some()).count();
+    let (rows, currency, without_amount, other_currencies) = counted(facts);
     let cycle = cycle(facts, today);
     let shock = month_shock(&facts.decided);
     let owners = owners(facts, &rows);
@@ -121,6 +123,7 @@ pub fn forecast(facts: &PipelineFacts, now: DateTime<Utc>) -> (PipelineContent, 
         model_id: facts.model_id.clone(),
         insights: Vec::new(),
         quotes: rows.len(),
+        recorded,
         without_amount,
         currency,
         other_currencies,
@@ -146,35 +149,27 @@ pub fn forecast(facts: &PipelineFacts, now: DateTime<Utc>) -> (PipelineContent, 
     (content, basis(facts, &rows, &chances, together.shock))
 }
 
-/// Rows that count, their currency, and how many have no amount or another currency.
-fn counted(open: &Open) -> (Vec<usize>, String, usize, usize) {
-    let all = 0..open.prices.len();
-    let priced: Vec<usize> = all
-        .filter(|row| open.prices[*row].is_finite() && open.prices[*row] >= 0.0)
-        .collect();
-    let without = open.prices.len() - priced.len();
-    let Some(currencies) = open
-        .columns
-        .groups(TargetField::Currency)
-        .filter(|groups| !groups.names.is_empty())
-    else {
-        return (priced, String::new(), without, 0);
-    };
-    let mut counts = vec![0_usize; currencies.names.len()];
-    for row in &priced {
-        if let Some(at) = currencies.of(*row) {
-            counts[at] += 1;
-        }
+impl PipelineFacts {
+    /// How a quote that the dataset calls open ended by what was recorded since, and on which day.
+    fn ended(&self, row: usize) -> Option<(bool, i32)> {
+        let name = self.open.names.get(row).filter(|name| !name.is_empty())?;
+        let (won, on) = self.outcomes.get(name)?;
+        won.map(|won| (won, *on))
     }
-    // The first of equally common ones.
-    let most = (0..counts.len()).rev().max_by_key(|at| counts[*at]);
-    let rows: Vec<usize> = priced
-        .iter()
-        .copied()
-        .filter(|row| currencies.of(*row) == most)
+}
+
+/// Rows that count, their currency, and how many have no amount or another currency.
+fn counted(facts: &PipelineFacts) -> (Vec<usize>, String, usize, usize) {
+    let open = &facts.open;
+    let all: Vec<usize> = (0..open.prices.len())
+        .filter(|row| facts.ended(*row).is_none())
         .collect();
-    let name = most.map_or(String::new(), |at| currencies.names[at].clone());
-    let others = priced.len() - rows.len();
+    let without = |row: &usize| !(open.prices[*row].is_finite() && open.prices[*row] >= 0.0);
+    let (unpriced, priced): (Vec<usize>, Vec<usize>) = all.into_iter().partition(without);
+    let without = unpriced.len();
+    let all = priced.len();
+    let (rows, name) = open.columns.of_one_currency(priced);
+    let others = all - rows.len();
     (rows, name, without, others)
 }
 
@@ -184,18 +179,19 @@ fn day(date: NaiveDate) -> i32 {
 
 fn cycle(facts: &PipelineFacts, today: NaiveDate) -> Option<Cycle> {
     let decided = facts.decided.names.iter().zip(&facts.decided.days);
-    let took: Vec<i32> = decided
+    let mut took: Vec<i32> = decided
         .filter_map(|(name, made)| {
             let (won, on) = facts.outcomes.get(name).filter(|_| !name.is_empty())?;
             won.map(|_| on - made)
         })
         .collect();
-    let waited: Vec<i32> = facts
-        .open
-        .days
-        .iter()
-        .map(|made| day(today) - made)
-        .collect();
+    let mut waited = Vec::new();
+    for (row, made) in facts.open.days.iter().enumerate() {
+        match facts.ended(row) {
+            Some((_, on)) => took.push(on - made),
+            None => waited.push(day(today) - made),
+        }
+    }
     Cycle::of(&took, &waited)
 }
 

@@ -115,6 +115,27 @@ impl Columns {
         }
     }
 
+    /// Those of some quotes that are in the currency which most of them are in, and that currency; all of them, and an empty
+    /// one, where no column tells currencies.
+    #[must_use]
+    pub fn of_one_currency(&self, rows: Vec<usize>) -> (Vec<usize>, String) {
+        let currencies = self.groups(TargetField::Currency);
+        let Some(currencies) = currencies.filter(|groups| !groups.names.is_empty()) else {
+            return (rows, String::new());
+        };
+        let mut counts = vec![0_usize; currencies.names.len()];
+        for row in &rows {
+            if let Some(at) = currencies.of(*row) {
+                counts[at] += 1;
+            }
+        }
+        // The first of equally common ones.
+        let most = (0..counts.len()).rev().max_by_key(|at| counts[*at]);
+        let name = most.map_or(String::new(), |at| currencies.names[at].clone());
+        let of_it = rows.into_iter().filter(|row| currencies.of(*row) == most);
+        (of_it.collect(), name)
+    }
+
     /// The numbers of a column, NaN where missing; `None` without such a column of numbers.
     #[must_use]
     pub fn numbers(&self, field: TargetField) -> Option<&[f64]> {

@@ -74,7 +74,7 @@ pub(super) fn less_than(first: (u64, u64), second: (u64, u64), most: f64) -> f64
 }
 
 /// Probability of a standard normal number below `z`.
-fn below(z: f64) -> f64 {
+pub(super) fn below(z: f64) -> f64 {
     let tail = two_sided(z) / 2.0;
     if z < 0.0 { tail } else { 1.0 - tail }
 }

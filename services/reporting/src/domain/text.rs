@@ -19,6 +19,11 @@ pub(crate) fn percent(value: f64) -> String {
     format!("{} %", points(value))
 }
 
+/// A share that is a whole percentage: a limit rather than a finding.
+pub(crate) fn whole_percent(value: f64) -> String {
+    format!("{:.0} %", value * 100.0)
+}
+
 /// A share in percentage points with one decimal, without a unit.
 pub(crate) fn points(value: f64) -> String {
     let text = format!("{:.1}", value * 100.0);

@@ -6,7 +6,7 @@ use askama::Template;
 use super::{
     PageError,
     chart::Drawing,
-    document::{Document, Section, Table},
+    document::{Document, Section, Table, Unit},
     views::{self, Card, Meta},
 };
 use crate::domain::Insight;
@@ -34,17 +34,14 @@ struct SectionView<'a> {
 
 struct TableView<'a> {
     caption: String,
-    head: Vec<&'a str>,
-    rows: Vec<Vec<String>>,
+    /// Texts, and whether their columns hold words, which may be broken.
+    head: Vec<(&'a str, bool)>,
+    rows: Vec<Vec<(String, bool)>>,
 }
 
 impl Page<'_> {
     fn tone(&self, insight: &Insight) -> (&'static str, &'static str) {
         views::tone(insight.tone)
-    }
-
-    fn sentence(&self, insight: &Insight) -> String {
-        views::sentence(insight)
     }
 }
 
@@ -65,7 +62,7 @@ pub fn render(document: &Document) -> Result<String, PageError> {
         cards: &document.cards,
         sections: document.sections.iter().map(section).collect(),
     };
-    Ok(page.render()?)
+    Ok(views::unbroken(&page.render()?))
 }
 
 fn section(section: &Section) -> SectionView<'_> {
@@ -83,7 +80,9 @@ fn section(section: &Section) -> SectionView<'_> {
 fn table(table: &Table) -> TableView<'_> {
     let row = |row: &Vec<super::document::Cell>| {
         let cells = table.columns.iter().zip(row);
-        cells.map(|(column, cell)| column.text(cell)).collect()
+        cells
+            .map(|(column, cell)| (column.text(cell), column.unit == Unit::Text))
+            .collect()
     };
     let caption = if table.rows.len() > ROWS {
         format!(
@@ -96,7 +95,11 @@ fn table(table: &Table) -> TableView<'_> {
     };
     TableView {
         caption,
-        head: table.columns.iter().map(|column| column.name).collect(),
+        head: table
+            .columns
+            .iter()
+            .map(|column| (column.name, column.unit == Unit::Text))
+            .collect(),
         rows: table.rows.iter().take(ROWS).map(row).collect(),
     }
 }

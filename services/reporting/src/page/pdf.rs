@@ -7,11 +7,11 @@
 mod letters;
 mod sheet;
 
-use sheet::{Align, Face, Ink, Sheet};
+use sheet::{Align, Face, Grid, Ink, Row, Sheet};
 
 use super::PageError;
 use super::chart::{Anchor, Drawing, Role, Stroke};
-use super::document::{Cell, Document, Section, Table, Unit};
+use super::document::{Document, Section, Table, Unit};
 use super::views;
 
 /// Rows of a table that are printed; the other files have all of them.
@@ -62,7 +62,12 @@ fn cards(sheet: &mut Sheet, document: &Document) {
     let count = document.cards.len().clamp(1, 4);
     let width = WIDTH / count as f64;
     for cards in document.cards.chunks(count) {
-        sheet.keep(58.0);
+        let details: Vec<Vec<String>> = cards
+            .iter()
+            .map(|card| letters::lines(&card.detail, false, 8.5, width - 8.0))
+            .collect();
+        let lines = details.iter().map(Vec::len).max().unwrap_or(1) as f64;
+        sheet.keep(47.0 + 11.0 * lines);
         for (at, card) in (0_u8..).zip(cards) {
             let x = width * f64::from(at);
             sheet.put(
@@ -85,18 +90,20 @@ fn cards(sheet: &mut Sheet, document: &Document) {
                 Align::Left,
                 width - 8.0,
             );
-            sheet.put(
-                &card.detail,
-                x,
-                40.0,
-                Face::Plain,
-                8.5,
-                Ink::Text,
-                Align::Left,
-                width - 8.0,
-            );
+            for (line, detail) in details[usize::from(at)].iter().enumerate() {
+                sheet.put(
+                    detail,
+                    x,
+                    40.0 + 11.0 * line as f64,
+                    Face::Plain,
+                    8.5,
+                    Ink::Text,
+                    Align::Left,
+                    width - 8.0,
+                );
+            }
         }
-        sheet.space(54.0);
+        sheet.space(43.0 + 11.0 * lines);
     }
 }
 
@@ -235,29 +242,43 @@ fn draw_table(sheet: &mut Sheet, table: &Table) {
         .iter()
         .map(|column| column.name.to_owned())
         .collect();
+    let aligns: Vec<Align> = (0..heads.len())
+        .map(|at| match table.columns.get(at) {
+            Some(column) if at > 0 && column.unit != Unit::Text => Align::Right,
+            _ => Align::Left,
+        })
+        .collect();
     let (size, widths) = widths(&heads, &texts);
-    let left = |at: usize, cell: Option<&Cell>| {
-        let column = table.columns.get(at);
-        at == 0
-            || column.is_some_and(|column| column.unit == Unit::Text)
-            || matches!(cell, Some(Cell::Text(_)))
+    let grid = Grid {
+        widths,
+        aligns,
+        size,
     };
+    let head = grid.rows(&heads, Face::Bold);
+    let rows: Vec<Row> = texts
+        .iter()
+        .flat_map(|texts| grid.rows(texts, Face::Plain))
+        .collect();
+    let height = |rows: &[Row]| rows.iter().map(|row| row.height).sum::<f64>();
     sheet.space(8.0);
-    sheet.keep(60.0);
+    // A caption is not left alone at the foot of a page, nor with one row.
+    sheet.keep(14.0 + height(&head) + height(&rows[..rows.len().min(2)]));
     sheet.text(&caption, Face::Bold, 9.0, Ink::Text);
     sheet.space(2.0);
-    let row = |sheet: &mut Sheet, texts: &[String], cells: Option<&Vec<Cell>>, face: Face| {
-        let aligns: Vec<Align> = (0..texts.len())
-            .map(|at| match left(at, cells.and_then(|cells| cells.get(at))) {
-                true => Align::Left,
-                false => Align::Right,
-            })
-            .collect();
-        sheet.row(texts, &widths, &aligns, face, size);
+    let head = |sheet: &mut Sheet| {
+        head.iter()
+            .for_each(|row| sheet.row(row, &grid, Face::Bold))
     };
-    row(sheet, &heads, None, Face::Bold);
-    for (texts, cells) in texts.iter().zip(&table.rows) {
-        row(sheet, texts, Some(cells), Face::Plain);
+    head(sheet);
+    for row in &rows {
+        if !sheet.has_room(row.height) {
+            sheet.turn();
+            let again = format!("{caption}, continued");
+            sheet.text(&again, Face::Plain, 8.0, Ink::Muted);
+            sheet.space(2.0);
+            head(sheet);
+        }
+        sheet.row(row, &grid, Face::Plain);
     }
 }
 
@@ -286,7 +307,7 @@ fn widths(heads: &[String], rows: &[Vec<String>]) -> (f64, Vec<f64>) {
                 .map(|cell| letters::width(cell, false) * size)
                 .fold(0.0, f64::max);
             // A header may be broken at its blanks, a cell is not if there is room.
-            cells.clamp(word(head), 240.0) + 8.0
+            cells.clamp(word(head), 240.0) + 14.0
         })
         .collect();
     let sum: f64 = wanted.iter().sum();
@@ -309,4 +330,52 @@ fn shrunk(mut widths: Vec<f64>, room: f64) -> Vec<f64> {
     }
     widths.iter_mut().for_each(|width| *width = width.min(low));
     widths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::document::{Cell, column};
+
+    fn document(sections: Vec<Section>) -> Document {
+        Document {
+            title: "Title".to_owned(),
+            meta: Vec::new(),
+            insights: Vec::new(),
+            cards: Vec::new(),
+            note: String::new(),
+            sections,
+        }
+    }
+
+    #[test]
+    fn a_table_that_goes_on_has_its_head_again() {
+        let columns = || vec![column("Name", Unit::Text), column("Figure", Unit::Count)];
+        let rows = |name: &str| {
+            let row = |at: usize| vec![Cell::Text(format!("{name}{at}")), at.into()];
+            (0..30).map(row).collect()
+        };
+        let section = Section::new("Heading", "Caption")
+            .table("First", columns(), rows("a"))
+            .table("Second", columns(), rows("b"));
+        let file = pdf(&document(vec![section])).expect("a file");
+        let text = String::from_utf8_lossy(&file);
+        assert!(text.contains("(Second, continued)") && !text.contains("(First, continued)"));
+        assert_eq!(text.matches("(Figure)").count(), 3);
+        for name in ["a", "b"] {
+            assert!((0..30).all(|at| text.contains(&format!("({name}{at})"))));
+        }
+    }
+
+    #[test]
+    fn a_cell_that_is_higher_than_a_page_is_not_cut_off() {
+        let words: Vec<String> = (0..9_000).map(|at| format!("word{at}")).collect();
+        let row = vec![Cell::Text(words.join(" ")), Cell::Number(1.0)];
+        let columns = vec![column("Note", Unit::Text), column("Figure", Unit::Count)];
+        let section = Section::new("Heading", "Caption").table("Notes", columns, vec![row]);
+        let file = pdf(&document(vec![section])).expect("a file");
+        let text = String::from_utf8_lossy(&file);
+        assert!(text.contains("word0 ") && text.contains("word8999"));
+        assert!(text.matches("(Notes, continued)").count() > 2);
+    }
 }

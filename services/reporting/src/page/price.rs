@@ -4,11 +4,11 @@ use super::{
     PageError,
     chart::{curve, ranges},
     document::{Cell, Document, Section, Unit, column, range},
-    views::{Card, meta_of},
+    views::{Card, NONE, meta_of},
 };
 use crate::domain::{
     price::{Curve, Discount, FAR, LEAST_EFFECT, LEAST_QUOTES, Left, PriceContent, Verdict},
-    text::{count, money, money_range, percent, points},
+    text::{count, money, money_range, points, whole_percent},
 };
 
 /// The document of a price report.
@@ -36,29 +36,58 @@ fn cards(content: &PriceContent) -> Vec<Card> {
         let told = content.discounts.iter();
         told.filter(|of| of.verdict == verdict).count() as u64
     };
-    let mut cards = vec![Card {
-        name: "Left on the table",
-        value: money(left.left),
-        detail: money_range(left.interval.low, left.interval.high),
-        meaning: "What wins far below the most promising price would have been expected to earn more, and its interval.",
-    }];
-    cards.push(Card {
-        name: "Wins far below",
-        value: count(left.far_below as u64),
-        detail: format!("of the newest {}", count(left.wins as u64)),
-        meaning: "Wins that were clearly 5 % or more below the price that promised most.",
-    });
-    cards.push(Card {
+    let judged = left.wins.saturating_sub(left.not_judged);
+    let nothing = judged == 0;
+    let amount = match left.currency.as_str() {
+        "" => money(left.left),
+        currency => format!("{} {currency}", money(left.left)),
+    };
+    vec![
+        Card {
+            name: "Left on the table",
+            value: if nothing { NONE.to_owned() } else { amount },
+            detail: if nothing {
+                "no win can be judged".to_owned()
+            } else if left.far_below == 0 {
+                "nothing that is clear".to_owned()
+            } else {
+                money_range(left.interval.low, left.interval.high)
+            },
+            meaning: "What wins far below the most promising price would have been expected to earn more, and its interval.",
+        },
+        Card {
+            name: "Wins far below",
+            value: count(left.far_below as u64),
+            detail: format!(
+                "of {} that can be judged; {} cannot",
+                count(judged as u64),
+                count(left.not_judged as u64)
+            ),
+            meaning: "Of the wins looked at, those that were clearly 5 % or more below the price that promised most.",
+        },
+        discounts_card(content, verdicts),
+    ]
+}
+
+fn discounts_card(content: &PriceContent, verdicts: impl Fn(Verdict) -> u64) -> Card {
+    let told = !content.discounts.is_empty();
+    Card {
         name: "Discounts that bought nothing",
-        value: count(verdicts(Verdict::BoughtNothing)),
-        detail: format!(
-            "{} helped, of {} compared",
-            count(verdicts(Verdict::Helped)),
-            count(content.discounts.len() as u64)
-        ),
+        value: match told {
+            true => count(verdicts(Verdict::BoughtNothing)),
+            false => NONE.to_owned(),
+        },
+        detail: match (told, content.discount_column.is_empty()) {
+            (true, _) => format!(
+                "of {} groups; {} where they helped",
+                count(content.discounts.len() as u64),
+                count(verdicts(Verdict::Helped))
+            ),
+            (false, true) => "no list price and no discount is known".to_owned(),
+            (false, false) => "too few quotes to compare".to_owned(),
+        },
         meaning: "Groups where deeper discounts were clearly not won five points more often.",
-    });
-    cards
+    }
 }
 
 fn curve_name(curve: &Curve) -> String {
@@ -100,8 +129,8 @@ fn curves(curves: &[Curve]) -> Result<Section, PageError> {
     let ten = vec![
         column("Quotes", Unit::Text),
         column("Number", Unit::Count),
-        column("10 % dearer, points", Unit::Points),
-        range("between", Unit::Points),
+        column("10 % dearer: points", Unit::Points),
+        range("At the ends of the intervals", Unit::Points),
     ];
     let tens = curves.iter().map(|of| {
         vec![
@@ -118,9 +147,9 @@ fn curves(curves: &[Curve]) -> Result<Section, PageError> {
 
 fn left(left: &Left) -> Result<Section, PageError> {
     let caption = format!(
-        "Of the newest {} wins, those that were clearly {} or more below the price that promises most by their own curve. A quote won at price a would have been won at b with the chance S(b) / S(a), so it left (S(b) b - S(a) a) / S(a) on the table, in expectation; the objective is {}. Sums take the model to be off the same way for all quotes, which is the widest reading. The best price is chosen by the curve that judges it, so figures are rather high.",
-        left.wins,
-        percent(FAR),
+        "Of {}, those that were clearly {} or more below the price that promises most by their own curve, where that curve falls beyond its uncertainty. A quote won at price a would have been won at b with the chance S(b) / S(a), so it left (S(b) b - S(a) a) / S(a) on the table, in expectation; the objective is {}. Sums take the model to be off the same way for all quotes, which is the widest reading. The best price is chosen by the curve that judges it, so figures are rather high.",
+        left.looked_at(),
+        whole_percent(FAR),
         left.objective,
     );
     let rows: Vec<ranges::Row> = left
@@ -154,8 +183,9 @@ fn left(left: &Left) -> Result<Section, PageError> {
         range("95 % interval", Unit::Money),
     ];
     let reasons = vec![
-        column("Why the others are not counted", Unit::Text),
+        column("Why", Unit::Text),
         column("Wins", Unit::Count),
+        column("Judged", Unit::Text),
     ];
     Ok(Section::new("Money left on the table", caption)
         .chart(
@@ -200,11 +230,17 @@ fn left(left: &Left) -> Result<Section, PageError> {
                 .collect(),
         )
         .table(
-            "Wins of which nothing can be said",
+            "Why the other wins are not counted",
             reasons,
             left.reasons
                 .iter()
-                .map(|reason| vec![reason.text.as_str().into(), reason.wins.into()])
+                .map(|reason| {
+                    vec![
+                        reason.text.as_str().into(),
+                        reason.wins.into(),
+                        if reason.judged { "yes" } else { "no" }.into(),
+                    ]
+                })
                 .collect(),
         ))
 }

@@ -3,12 +3,12 @@
 use super::{
     PageError,
     chart::{calibration, ranges},
-    document::{Cell, Column, Document, Section, Unit, column, range},
+    document::{Cell, Document, Section, Unit, column, range},
     views::{Card, NONE, meta_of},
 };
 use crate::domain::{
     text::{count, score, score_range},
-    track::{DriftFinding, LEAST_QUOTES, Period, Scores, TrackContent},
+    track::{DriftFinding, Figure, LEAST_QUOTES, Period, Scores, TrackContent},
 };
 
 /// The document of a track record.
@@ -109,49 +109,111 @@ fn reliability(content: &TrackContent) -> Result<Section, PageError> {
     if let Some(scores) = &content.all {
         section = section.table(
             "All scores",
-            score_columns("Quotes"),
-            vec![row("all", scores)],
+            vec![
+                column("Score", Unit::Text),
+                column("As it came", Unit::Score),
+                range("95 % interval", Unit::Score),
+                column("To be expected", Unit::Score),
+            ],
+            all_scores(scores),
         );
     }
     Ok(section)
 }
 
-fn score_columns(first: &'static str) -> Vec<Column> {
+/// What each score of all quotes is, one a row.
+fn all_scores(scores: &Scores) -> Vec<Vec<Cell>> {
+    let auc = scores.auc;
+    let row = |name: &str, came: Option<Figure>, promised: Option<f64>| {
+        vec![
+            name.into(),
+            came.map(|of| of.value).into(),
+            came.map(|of| of.interval).into(),
+            promised.into(),
+        ]
+    };
     vec![
-        column(first, Unit::Text),
-        column("Quotes", Unit::Count),
-        column("Won", Unit::Count),
-        column("Brier", Unit::Score),
-        range("95 % interval", Unit::Score),
-        column("Promised", Unit::Score),
-        column("Log loss", Unit::Score),
-        range("95 % interval", Unit::Score),
-        column("Promised", Unit::Score),
-        column("Gain over base", Unit::Score),
-        range("95 % interval", Unit::Score),
-        column("AUC", Unit::Score),
-        range("95 % interval", Unit::Score),
-        column("p of worse", Unit::Probability),
+        row(
+            "Brier score",
+            Some(scores.brier),
+            Some(scores.expected_brier.value),
+        ),
+        row(
+            "Log loss",
+            Some(scores.log_loss),
+            Some(scores.expected_log_loss.value),
+        ),
+        row(
+            "Log loss below that of the base rate",
+            Some(scores.gain_over_base),
+            None,
+        ),
+        row("AUC", auc, scores.expected_auc),
+        row(
+            "Mean distance of said and won",
+            Some(scores.calibration_error),
+            Some(scores.calibration_noise),
+        ),
     ]
 }
 
-fn row(name: &str, scores: &Scores) -> Vec<Cell> {
-    vec![
-        name.into(),
-        scores.quotes.into(),
-        scores.won.into(),
-        scores.brier.value.into(),
-        scores.brier.interval.into(),
-        scores.expected_brier.value.into(),
-        scores.log_loss.value.into(),
-        scores.log_loss.interval.into(),
-        scores.expected_log_loss.value.into(),
-        scores.gain_over_base.value.into(),
-        scores.gain_over_base.interval.into(),
-        scores.auc.map(|auc| auc.value).into(),
-        scores.auc.map(|auc| auc.interval).into(),
-        scores.worse_p_value.into(),
-    ]
+/// Scores by quarter as two tables, since one would be wider than a page.
+fn by_quarter(section: Section, periods: &[Period]) -> Section {
+    let rows = |cells: &dyn Fn(&Scores) -> Vec<Cell>| {
+        let row = |period: &Period| {
+            let mut row = vec![period.name.as_str().into()];
+            row.extend(cells(&period.scores));
+            row
+        };
+        periods.iter().map(row).collect()
+    };
+    section
+        .table(
+            "Brier score and log loss by quarter",
+            vec![
+                column("Quarter", Unit::Text),
+                column("Quotes", Unit::Count),
+                column("Won", Unit::Count),
+                column("Brier score", Unit::Score),
+                range("Its 95 % interval", Unit::Score),
+                column("Promised Brier", Unit::Score),
+                column("Log loss", Unit::Score),
+                column("Promised log loss", Unit::Score),
+                column("p of worse", Unit::Probability),
+            ],
+            rows(&|scores| {
+                vec![
+                    scores.quotes.into(),
+                    scores.won.into(),
+                    scores.brier.value.into(),
+                    scores.brier.interval.into(),
+                    scores.expected_brier.value.into(),
+                    scores.log_loss.value.into(),
+                    scores.expected_log_loss.value.into(),
+                    scores.worse_p_value.into(),
+                ]
+            }),
+        )
+        .table(
+            "Gain over the base rate and AUC by quarter",
+            vec![
+                column("Quarter", Unit::Text),
+                range("95 % interval of the log loss", Unit::Score),
+                column("Gain over base", Unit::Score),
+                range("Its 95 % interval", Unit::Score),
+                column("AUC", Unit::Score),
+                range("95 % interval of AUC", Unit::Score),
+            ],
+            rows(&|scores| {
+                vec![
+                    scores.log_loss.interval.into(),
+                    scores.gain_over_base.value.into(),
+                    scores.gain_over_base.interval.into(),
+                    scores.auc.map(|auc| auc.value).into(),
+                    scores.auc.map(|auc| auc.interval).into(),
+                ]
+            }),
+        )
 }
 
 fn periods(periods: &[Period]) -> Result<Section, PageError> {
@@ -175,19 +237,11 @@ fn periods(periods: &[Period]) -> Result<Section, PageError> {
             mark: Some(period.scores.expected_brier.value),
         })
         .collect();
-    Ok(Section::new("By quarter, as promised and as it came", caption)
-        .chart(
-            "Brier score by quarter with its 95 % interval and what was promised, figures in the table below",
-            ranges::chart(&rows, "Brier score", false)?,
-        )
-        .table(
-            "Scores by quarter",
-            score_columns("Quarter"),
-            periods
-                .iter()
-                .map(|period| row(&period.name, &period.scores))
-                .collect(),
-        ))
+    let section = Section::new("By quarter, as promised and as it came", caption).chart(
+        "Brier score by quarter with its 95 % interval and what was promised, figures in the table below",
+        ranges::chart(&rows, "Brier score", false)?,
+    );
+    Ok(by_quarter(section, periods))
 }
 
 fn drift(found: &[DriftFinding]) -> Section {

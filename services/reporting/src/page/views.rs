@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::text::{count, percent, percent_range, points, score, score_range};
-use crate::domain::{Insight, Month, ReportContent, ScoreKey, Tone};
+use crate::domain::{Month, ReportContent, ScoreKey, Tone};
 
 /// What stands where a figure is not known.
 pub(super) const NONE: &str = "–";
@@ -67,9 +67,11 @@ pub(super) fn tone(tone: Tone) -> (&'static str, &'static str) {
     }
 }
 
-/// A sentence whose percent signs stay with their numbers.
-pub(super) fn sentence(insight: &Insight) -> String {
-    insight.text.replace(" %", "\u{a0}%")
+/// A page on which percent signs and p-values stay with their numbers at the end of a line.
+pub(super) fn unbroken(page: &str) -> String {
+    page.replace(" %", "\u{a0}%")
+        .replace("p &#60; 0", "p\u{a0}&#60;\u{a0}0")
+        .replace("p = ", "p\u{a0}=\u{a0}")
 }
 
 /// What a report is about, and when it was written.

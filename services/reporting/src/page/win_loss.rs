@@ -52,10 +52,6 @@ impl Page<'_> {
     fn tone(&self, insight: &Insight) -> (&'static str, &'static str) {
         views::tone(insight.tone)
     }
-
-    fn sentence(&self, insight: &Insight) -> String {
-        views::sentence(insight)
-    }
 }
 
 /// Renders a win/loss analysis as a page.
@@ -80,7 +76,7 @@ pub fn render(content: &WinLossContent) -> Result<String, PageError> {
         months_narrow: chart::months::chart(&content.win_rates, false)?,
         month_rows: views::months(&content.win_rates),
     };
-    Ok(page.render()?)
+    Ok(views::unbroken(&page.render()?))
 }
 
 /// The document of a win/loss analysis, for the formats that have no page of their own.

@@ -147,8 +147,8 @@ fn drivers_are_split_by_their_intervals() {
     let content = build(&facts(), now());
     let parts = [
         "5 of 8 columns have",
-        "\"Discount %\" (log loss +0.081 when shuffled, 95 % interval 0.065 to 0.097)",
-        "The effect of 3 cannot be told from zero: \"Region\", \"Product family\" and \"Quantity\"",
+        "“Discount %” (log loss +0.081 when shuffled, 95 % interval 0.065 to 0.097)",
+        "The effect of 3 cannot be told from zero: “Region”, “Product family” and “Quantity”",
         "0.2",
     ];
     assert_says(&content, Topic::Drivers, Tone::Neutral, &parts);

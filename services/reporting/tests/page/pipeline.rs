@@ -213,3 +213,55 @@ fn every_format_has_the_figures_and_no_formula() {
         "its title is in it"
     );
 }
+
+#[test]
+fn quotes_that_were_decided_since_are_not_open() {
+    let mut facts = facts();
+    // Ten of the forty ended after the import, on the day that they were made; one of them is open again.
+    for row in 0..10 {
+        let ended = if row == 0 { None } else { Some(row % 2 == 0) };
+        facts.outcomes.insert(format!("O{row}"), (ended, today()));
+    }
+    let content = forecasted(&facts);
+    assert_eq!((content.quotes, content.recorded), (31, 9));
+    assert!((content.total.expected - 1_550.0).abs() < 1e-9);
+    assert_eq!(content.largest.len(), 31);
+    let cycle = content.cycle.as_ref().expect("a cycle");
+    assert_eq!((cycle.decided, cycle.open), (59, 31));
+    let mut insights = content.insights.iter();
+    assert!(insights.any(|of| {
+        of.text
+            .contains("9 quotes of the dataset whose outcome was recorded since")
+    }));
+}
+
+#[test]
+fn a_pipeline_without_open_quotes_says_so() {
+    let mut facts = facts();
+    let names: Vec<String> = facts.open.names.clone();
+    for name in names {
+        facts.outcomes.insert(name, (Some(true), today()));
+    }
+    let content = forecasted(&facts);
+    assert_eq!(content.quotes, 0);
+    assert!(content.insights[0].text.contains("nothing to forecast"));
+    let page = render_document(&document(&content).expect("a document")).expect("a page");
+    assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn tables_that_may_be_wider_than_a_phone_are_reached_by_keyboard() {
+    let page =
+        render_document(&document(&forecasted(&facts())).expect("a document")).expect("a page");
+    let scrolling = page.matches("class=\"scroll\"").count();
+    assert!(scrolling > 3);
+    assert_eq!(
+        page.matches("class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=")
+            .count(),
+        scrolling
+    );
+    assert!(
+        page.contains("50.0\u{a0}%") && !page.contains("50.0 %"),
+        "percent signs stay with their numbers"
+    );
+}

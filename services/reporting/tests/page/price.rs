@@ -19,6 +19,8 @@ use reporting::{
 
 use crate::facts::now;
 
+const SEGMENTS: [&str; 3] = ["Small", "Large", "Odd"];
+
 /// Quotes at list prices of 100 in three segments: in one deep discounts win, in one they make no difference, one is small.
 struct Made {
     prices: Vec<f64>,
@@ -51,7 +53,7 @@ fn made() -> Made {
     made
 }
 
-fn facts(made: &Made, list: bool) -> PriceFacts {
+fn snapshot(made: &Made, list: bool) -> Snapshot {
     let numbers = |name: &str, field: TargetField, numbers: Vec<f64>| SnapshotColumn {
         name: name.to_owned(),
         field: field.into(),
@@ -61,33 +63,61 @@ fn facts(made: &Made, list: bool) -> PriceFacts {
     };
     let mut columns = vec![
         numbers("Price", TargetField::Price, made.prices.clone()),
-        SnapshotColumn {
-            name: "Segment".to_owned(),
-            field: TargetField::Segment.into(),
-            kind: ColumnKind::Category.into(),
-            codes: made.segments.clone(),
-            levels: ["Small", "Large", "Odd"].map(str::to_owned).to_vec(),
-            ..SnapshotColumn::default()
-        },
+        category(
+            "Segment",
+            TargetField::Segment,
+            made.segments.clone(),
+            &SEGMENTS,
+        ),
     ];
     if list {
         let all = vec![100.0; made.prices.len()];
         columns.push(numbers("List", TargetField::ListPrice, all));
     }
-    let snapshot = Snapshot {
+    Snapshot {
         outcomes: made.won.clone(),
         columns,
         ..Snapshot::default()
-    };
+    }
+}
+
+fn category(name: &str, field: TargetField, codes: Vec<u32>, levels: &[&str]) -> SnapshotColumn {
+    SnapshotColumn {
+        name: name.to_owned(),
+        field: field.into(),
+        kind: ColumnKind::Category.into(),
+        codes,
+        levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+        ..SnapshotColumn::default()
+    }
+}
+
+/// Two quotes in euros, one in dollars, and so on.
+fn currencies(made: &Made) -> Snapshot {
+    let mut snapshot = snapshot(made, true);
+    let codes = (0..made.prices.len())
+        .map(|quote| u32::from(quote % 3 == 2))
+        .collect();
+    snapshot.columns.push(category(
+        "Currency",
+        TargetField::Currency,
+        codes,
+        &["EUR", "USD"],
+    ));
+    snapshot
+}
+
+fn facts(made: &Made, list: bool) -> PriceFacts {
     PriceFacts {
         dataset_id: "d".to_owned(),
         dataset_name: "Quotes".to_owned(),
         model_id: "m".to_owned(),
-        decided: quotes::read(snapshot, &InputSchema::default()).0,
+        decided: quotes::read(snapshot(made, list), &InputSchema::default()).0,
     }
 }
 
 fn model(made: &Made) -> Model {
+    let list = vec![100.0; made.prices.len()];
     let set = TrainingSet {
         features: Table {
             columns: vec![
@@ -97,14 +127,10 @@ fn model(made: &Made) -> Model {
                     Role::Feature,
                     Values::Category {
                         codes: made.segments.clone(),
-                        levels: ["Small", "Large", "Odd"].map(str::to_owned).to_vec(),
+                        levels: SEGMENTS.map(str::to_owned).to_vec(),
                     },
                 ),
-                Column::new(
-                    "List",
-                    Role::ListPrice,
-                    Values::Number(vec![100.0; made.prices.len()]),
-                ),
+                Column::new("List", Role::ListPrice, Values::Number(list)),
             ],
         },
         outcome: made.won.clone(),
@@ -154,6 +180,8 @@ fn discounts_and_prices_are_told_from_chance() {
             .all(|two| two[1].probability <= two[0].probability + 1e-9)
     );
     assert!(all.ten_per_cent < 0.0, "{all:?}");
+    // Without days no win is the newest, and all of the file is looked at.
+    assert!(!content.left.newest && said(Topic::MoneyLeft, "evenly spaced in the file"));
     assert_eq!(content.left.wins, 400);
     let counted: usize = content.left.reasons.iter().map(|of| of.wins).sum();
     assert_eq!(
@@ -176,6 +204,57 @@ fn discounts_and_prices_are_told_from_chance() {
         serde_json::from_str::<PriceContent>(&json).expect("read back"),
         content
     );
+}
+
+#[test]
+fn wins_far_below_a_better_price_left_money() {
+    // A tenth fewer are won at 30 % higher prices, so that the dearest earn most.
+    let mut made = Made {
+        prices: Vec::new(),
+        won: Vec::new(),
+        segments: Vec::new(),
+    };
+    for quote in 0..3_000_usize {
+        let price = 70.0 + (quote % 30) as f64;
+        made.prices.push(price);
+        made.won
+            .push((quote * 7_919 % 1_000) as f64 >= 100.0 + 5.0 * (price - 70.0));
+        made.segments.push(0);
+    }
+    let content = analyse(&facts(&made, true), &model(&made), now()).expect("a report");
+    let left = &content.left;
+    assert!(left.far_below > 50 && left.interval.low > 0.0, "{left:?}");
+    let listed: f64 = left.largest.iter().map(|of| of.left).sum();
+    assert!(listed > 0.0 && listed <= left.left + 1e-9);
+    for of in &left.largest {
+        let (now, then) = of.probability;
+        assert!(then < now && of.best_price >= 1.05 * of.price, "{of:?}");
+        let own = (then * of.best_price - now * of.price) / now;
+        assert!((of.left - own).abs() < 1e-6 * own, "{own} {of:?}");
+    }
+    let said = content
+        .insights
+        .iter()
+        .find(|of| of.topic == Topic::MoneyLeft);
+    let said = &said.expect("said").text;
+    assert!(said.contains("of revenue on the table"), "{said}");
+}
+
+#[test]
+fn amounts_of_several_currencies_are_not_added_up() {
+    let made = made();
+    let mut facts = facts(&made, true);
+    let model = model(&made);
+    let whole = analyse(&facts, &model, now()).expect("a report");
+    let snapshot = currencies(&made);
+    facts.decided.columns = quotes::read(snapshot, &InputSchema::default()).0.columns;
+    let content = analyse(&facts, &model, now()).expect("a report");
+    assert_eq!(content.left.currency, "EUR");
+    assert!(content.left.amount < whole.left.amount);
+    let mut reasons = content.left.reasons.iter();
+    assert!(reasons.any(|of| of.text.contains("another currency") && of.wins > 0 && !of.judged));
+    let costs: Vec<Option<f64>> = content.discounts.iter().map(|of| of.cost).collect();
+    assert!(costs.iter().all(Option::is_none), "{costs:?}");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 """Recomputes the figures of reports from the files that were imported, with nothing of ValutAI's own code.
 
     python3 recompute.py win_loss REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD
-    python3 recompute.py pipeline REPORT.json QUOTES.csv --outcome COLUMN --open WORD --price COLUMN --name COLUMN
+    python3 recompute.py pipeline REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD --open WORD --price COLUMN --name COLUMN [--date COLUMN] [--decisions FILE]
     python3 recompute.py discounts REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD --price COLUMN --list COLUMN
+    python3 recompute.py questions REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD --price COLUMN --name COLUMN --out FILE
+    python3 recompute.py prices REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD --price COLUMN --name COLUMN [--cost COLUMN] --predictions FILE
     python3 recompute.py track REPORT.json QUOTES.csv --outcome COLUMN --won WORD --lost WORD --name COLUMN --predictions FILE
 
-REPORT.json is what `valutai reports get ID --format json` wrote, FILE what `valutai -o json predict` printed. The formulas are
-written here once more, from their sources. Ends with 1 where a figure differs. Deliberately the standard library alone.
+REPORT.json is what `valutai reports get ID --format json` wrote; the file of predictions is what `valutai -o json predict`,
+`valutai -o json predictions list`, or, for prices, `valutai -o json score` printed; that of decisions is a CSV with the quotes'
+names, and their days in the column "on". The formulas are written here once more, from their sources. Ends with 1 where a
+figure differs. Deliberately the standard library alone.
 """
 
 import argparse
@@ -16,6 +20,9 @@ import math
 import statistics
 import sys
 from collections import defaultdict
+
+from forecast import pipeline
+from prices import prices, questions
 
 NORMAL = statistics.NormalDist()
 Z = NORMAL.inv_cdf(0.975)
@@ -128,30 +135,6 @@ def win_loss(report, rows, options, check):
             check.same(f"{what}: adjusted p", told, own, 1e-6)
 
 
-def pipeline(report, rows, options, check):
-    prices = {row[options.name]: number(row[options.price]) for row in rows if row[options.outcome] == options.open}
-    check.same("open quotes", report["quotes"], len(prices))
-    check.same("amount", report["amount"], math.fsum(prices.values()))
-    listed = report["largest"]
-    check.same("listed quotes", len(listed), len(prices))
-    for quote in listed:
-        check.same(f"{quote['name']}: amount", quote["amount"], prices.get(quote["name"]))
-    expected = math.fsum(prices[quote["name"]] * quote["probability"] for quote in listed)
-    check.same("expected", report["total"]["expected"], expected)
-    check.same("expected wins", report["expected_wins"], math.fsum(quote["probability"] for quote in listed))
-    # Without anything that moves quotes together the sum is nearly normal: its quantiles follow from mean and variance.
-    spread = math.sqrt(
-        math.fsum(prices[q["name"]] ** 2 * q["probability"] * (1 - q["probability"]) for q in listed)
-    )
-    for name, quantile in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
-        own = expected + spread * NORMAL.inv_cdf(quantile)
-        check.same(f"independent {name}", report["independent"][name] / spread, own / spread, 0.12 / max(1.0, own / spread))
-    for part in ("owners", "months"):
-        if report[part]:
-            total = math.fsum(of["won"]["expected"] for of in report[part])
-            check.same(f"sum of {part}", total, report["total"]["expected"])
-
-
 def discounts(report, rows, options, check):
     quotes = []
     for row, won in decided(rows, options):
@@ -188,43 +171,115 @@ def discounts(report, rows, options, check):
         check.same(f"{what}: p of five points", told["p_nothing"], own, 1e-6)
 
 
-def track(report, rows, options, check):
+def told(path):
+    """Probabilities by name, of lines of predictions or of a list of them, the newest first counting."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    decoder, at, all_of_it = json.JSONDecoder(), 0, []
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        value, at = decoder.raw_decode(text, at)
+        all_of_it += value.get("predictions", [value.get("prediction", value)])
     said = {}
-    with open(options.predictions, encoding="utf-8") as lines:
-        for line in lines:
-            prediction = json.loads(line)["prediction"]
-            said[prediction["quote_ref"]] = prediction.get("win_probability", 0.0)
+    for prediction in all_of_it:
+        said.setdefault(prediction["quote_ref"], prediction.get("win_probability", 0.0))
+    return said
+
+
+def student(degrees):
+    """The 97.5 % quantile of Student's t, by bisection of its density summed with Simpson's rule."""
+    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
+    density = lambda x: scale * (1 + x * x / degrees) ** (-(degrees + 1) / 2)
+
+    def below(t, parts=2_000):
+        step = t / parts
+        inner = sum((4 if at % 2 else 2) * density(at * step) for at in range(1, parts))
+        return 0.5 + step / 3 * (density(0) + inner + density(t))
+
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) < 0.975 else (low, middle)
+    return low
+
+
+def same_mean(what, figure, values, check):
+    """A mean with the interval of Student's t."""
+    mean = math.fsum(values) / len(values)
+    half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    check.same(what, figure["value"], mean)
+    check.same(f"{what}: lower end", figure["interval"]["low"], mean - half, 1e-6)
+    check.same(f"{what}: upper end", figure["interval"]["high"], mean + half, 1e-6)
+
+
+def track(report, rows, options, check):
+    said = told(options.predictions)
     judged = [(said[row[options.name]], won) for row, won in decided(rows, options) if row[options.name] in said]
-    scores = report["all"]
+    same_scores("all", report["all"], judged, check)
+    check.same("outcomes without a prediction", report["unjoined"], len(decided(rows, options)) - len(judged))
+    check.same("predictions", sum(month["predictions"] for month in report["predicted"]), len(said))
+    if len(report["predicted"]) == 1:
+        check.same("mean of all predictions", report["predicted"][0]["mean"], math.fsum(said.values()) / len(said))
+        own = math.fsum(p * (1 - p) for p in said.values()) / len(said)
+        check.same("Brier score to be expected of them", report["predicted"][0]["expected_brier"], own, 1e-8)
+    # Rows of about equal count, ascending.
+    at, distance = 0, 0.0
+    ordered = sorted(judged)
+    for place, told_bin in enumerate(report["reliability"]):
+        of_it = ordered[at : at + told_bin["count"]]
+        at += told_bin["count"]
+        won = sum(of for _, of in of_it)
+        what = f"row {place + 1} of the reliability"
+        check.same(f"{what}: said", told_bin["mean_predicted"], math.fsum(p for p, _ in of_it) / len(of_it))
+        check.same(f"{what}: won", told_bin["observed_rate"], won / len(of_it))
+        for end, own in zip(("low", "high"), wilson(won, len(of_it))):
+            check.same(f"{what}: {end}", told_bin["interval"][end], own, 1e-8)
+        distance += abs(math.fsum(p - of for p, of in of_it))
+    check.same("quotes of the reliability", at, len(ordered))
+    check.same("mean distance", report["all"]["calibration_error"]["value"], distance / len(ordered))
+    if len(report["periods"]) == 1 and report["periods"][0]["scores"]["quotes"] == len(judged):
+        # Holm's correction of one test changes nothing.
+        same_scores(report["periods"][0]["name"], report["periods"][0]["scores"], judged, check)
+
+
+def same_scores(what, scores, judged, check):
     n = len(judged)
     squares = [(p - won) ** 2 for p, won in judged]
     losses = [-math.log(p if won else 1 - p) for p, won in judged]
     base = sum(won for _, won in judged) / n
     base_losses = [-math.log(base if won else 1 - base) for _, won in judged]
-    check.same("quotes", scores["quotes"], n)
-    check.same("won", scores["won"], sum(won for _, won in judged))
-    check.same("Brier score", scores["brier"]["value"], math.fsum(squares) / n)
-    check.same("promised Brier score", scores["expected_brier"]["value"], math.fsum(p * (1 - p) for p, _ in judged) / n)
-    check.same("log loss", scores["log_loss"]["value"], math.fsum(losses) / n)
+    check.same(f"{what}: quotes", scores["quotes"], n)
+    check.same(f"{what}: won", scores["won"], sum(won for _, won in judged))
+    check.same(f"{what}: mean said", scores["mean_predicted"], math.fsum(p for p, _ in judged) / n)
+    same_mean(f"{what}: Brier score", scores["brier"], squares, check)
+    same_mean(f"{what}: log loss", scores["log_loss"], losses, check)
+    same_mean(f"{what}: gain over base", scores["gain_over_base"], [b - l for b, l in zip(base_losses, losses)], check)
+    check.same(f"{what}: promised Brier score", scores["expected_brier"]["value"], math.fsum(p * (1 - p) for p, _ in judged) / n)
     entropy = math.fsum(-p * math.log(p) - (1 - p) * math.log(1 - p) for p, _ in judged) / n
-    check.same("promised log loss", scores["expected_log_loss"]["value"], entropy)
-    check.same("gain over base", scores["gain_over_base"]["value"], (math.fsum(base_losses) - math.fsum(losses)) / n)
+    check.same(f"{what}: promised log loss", scores["expected_log_loss"]["value"], entropy)
     won = [p for p, of in judged if of]
     lost = [p for p, of in judged if not of]
     above = sum((a > b) + 0.5 * (a == b) for a in won for b in lost)
-    check.same("AUC", scores["auc"]["value"], above / (len(won) * len(lost)))
+    check.same(f"{what}: AUC", scores["auc"]["value"], above / (len(won) * len(lost)))
     variance = math.fsum(p * (1 - p) * math.log(p / (1 - p)) ** 2 for p, _ in judged)
     worse = 1 - NORMAL.cdf((math.fsum(losses) - n * entropy) / math.sqrt(variance))
-    check.same("p of worse", scores["worse_p_value"], worse, 1e-6)
+    check.same(f"{what}: p of worse", scores["worse_p_value"], worse, 1e-6)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = {"win_loss": win_loss, "pipeline": pipeline, "discounts": discounts, "track": track}
+    kinds = {
+        "win_loss": win_loss,
+        "pipeline": pipeline,
+        "discounts": discounts,
+        "questions": questions,
+        "prices": prices,
+        "track": track,
+    }
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("report")
     parser.add_argument("quotes")
-    for option in ("outcome", "won", "lost", "open", "price", "list", "name", "predictions"):
+    for option in ("outcome", "won", "lost", "open", "price", "list", "cost", "name", "date", "predictions", "decisions", "out"):
         parser.add_argument(f"--{option}")
     options = parser.parse_args()
     with open(options.report, encoding="utf-8") as file:

@@ -13,7 +13,10 @@ const LEVEL: f64 = 0.05;
 
 /// All insights of a forecast, most important first.
 pub(in crate::domain) fn all(content: &PipelineContent) -> Vec<Insight> {
-    let mut all = vec![whole(content), width(content)];
+    let mut all = vec![whole(content)];
+    if content.quotes > 0 {
+        all.push(width(content));
+    }
     all.extend(overdue(content));
     all.extend(latest(&content.earlier));
     all.extend(together(&content.earlier));
@@ -23,8 +26,14 @@ pub(in crate::domain) fn all(content: &PipelineContent) -> Vec<Insight> {
 
 fn whole(content: &PipelineContent) -> Insight {
     let total = content.total;
+    if content.quotes == 0 {
+        let text = "The dataset has no open quote with a price, so there is nothing to forecast."
+            .to_owned();
+        return insight(Topic::Pipeline, Tone::Neutral, text);
+    }
+    let verb = if content.quotes == 1 { "is" } else { "are" };
     let text = format!(
-        "{} worth {}{} are expected to bring {}; with 80 % probability it is {} (half of the {} draws are below {}).",
+        "{} worth {}{} {verb} expected to bring {}; with 80 % probability it is {} (half of the {} draws are below {}).",
         counted(content.quotes as u64, "open quote"),
         money(content.amount),
         unit(content),
@@ -134,6 +143,12 @@ fn together(earlier: &[Earlier]) -> Option<Insight> {
 
 fn left_out(content: &PipelineContent) -> Option<Insight> {
     let mut parts = Vec::new();
+    if content.recorded > 0 {
+        parts.push(format!(
+            "{} of the dataset whose outcome was recorded since",
+            counted(content.recorded as u64, "quote")
+        ));
+    }
     if content.without_amount > 0 {
         parts.push(format!(
             "{} without a price",
@@ -149,6 +164,12 @@ fn left_out(content: &PipelineContent) -> Option<Insight> {
     }
     (!parts.is_empty()).then(|| {
         let text = format!("Left out are {}.", crate::domain::text::list(&parts));
-        insight(Topic::Pipeline, Tone::Caution, text)
+        let lacking = content.without_amount + content.other_currencies > 0;
+        let tone = if lacking {
+            Tone::Caution
+        } else {
+            Tone::Neutral
+        };
+        insight(Topic::Pipeline, tone, text)
     })
 }

@@ -2,10 +2,10 @@
 //!
 //! Deliberately not here: the tests, which the analysis has made.
 
-use super::{Insight, Tone, Topic, insight};
+use super::{Insight, Tone, Topic, insight, that_way};
 use crate::domain::{
-    price::{Curve, Discount, FAR, LEAST_EFFECT, LEAST_QUOTES, PriceContent, Verdict},
-    text::{counted, money, money_range, p_value, percent, points},
+    price::{Curve, Discount, FAR, LEAST_EFFECT, LEAST_QUOTES, Left, PriceContent, Verdict},
+    text::{count, counted, money, money_range, p_value, percent, points, whole_percent},
 };
 
 /// Groups named of each kind.
@@ -35,12 +35,11 @@ fn effect(content: &PriceContent) -> Insight {
         );
     };
     let text = format!(
-        "A price ten per cent higher goes with a chance of winning {} points {} on average over {} ({} to {} points where the model is off the same way for all, up to the ends of its intervals).",
+        "Over {}, a price 10 % higher goes with a chance of winning that is {} points {} on average ({}, were the model off the same way for all, up to the ends of its intervals).",
+        counted(all.averaged as u64, "past quote"),
         points(all.ten_per_cent.abs()),
         direction(all),
-        counted(all.averaged as u64, "past quote"),
-        points(all.ten_per_cent_interval.low),
-        points(all.ten_per_cent_interval.high),
+        that_way(all.ten_per_cent, all.ten_per_cent_interval),
     );
     insight(Topic::Price, Tone::Neutral, text)
 }
@@ -55,7 +54,7 @@ fn dent(curve: &Curve) -> Option<Insight> {
     let (cheaper, quoted, dearer) = (at(0.95)?, at(1.0)?, at(1.05)?);
     (cheaper > quoted && dearer > quoted).then(|| {
         let text = format!(
-            "Both 5 % cheaper and 5 % dearer the model gives more chances ({} and {}) than at the quoted prices ({}): the amounts themselves, such as round ones, tell it something, so neither the curves nor the money left can be taken for an effect of the price.",
+            "Both 5 % cheaper and 5 % dearer the model gives more chances ({} and {}) than at the quoted prices ({}): the amounts themselves, such as round ones, tell it something, so the curves cannot be taken for an effect of the price, and wins on such curves are not judged.",
             percent(cheaper),
             percent(dearer),
             percent(quoted),
@@ -74,29 +73,66 @@ fn direction(curve: &Curve) -> &'static str {
 
 fn left(content: &PriceContent) -> Insight {
     let left = &content.left;
-    if left.far_below == 0 {
-        let why = match left.reasons.first() {
-            Some(reason) => format!(" For {} of them: {}", reason.wins, reason.text),
-            None => String::new(),
-        };
-        let text = format!(
-            "None of the newest {} can be said to have left money on the table: none was clearly {} or more below the price that promises most.{why}",
-            counted(left.wins as u64, "win"),
-            percent(FAR),
-        );
-        return insight(Topic::MoneyLeft, Tone::Neutral, text);
+    let judged = left.wins.saturating_sub(left.not_judged);
+    let looked_at = left.looked_at();
+    let whom = match left.not_judged {
+        0 => looked_at.clone(),
+        _ => format!(
+            "the {} that can be judged, of {looked_at},",
+            counted(judged as u64, "win")
+        ),
+    };
+    let not_judged = not_judged(left);
+    let (tone, text) = match (left.far_below, judged) {
+        (0, 0) => (
+            Tone::Neutral,
+            format!(
+                "Whether any of {looked_at} left money on the table cannot be said.{not_judged}"
+            ),
+        ),
+        (0, _) => (
+            Tone::Neutral,
+            format!(
+                "None of {whom} was clearly {} or more below the price that promises most, so none can be said to have left money on the table.{not_judged}",
+                whole_percent(FAR),
+            ),
+        ),
+        (far_below, _) => (
+            Tone::Caution,
+            format!(
+                "{} of {whom} {} made {} or more below the price that promised most, each clearly so: they left {}{} of {} on the table ({}), or {} of what {looked_at} were sold for.{not_judged}",
+                count(far_below as u64),
+                if far_below == 1 { "was" } else { "were" },
+                whole_percent(FAR),
+                money(left.left),
+                match left.currency.as_str() {
+                    "" => String::new(),
+                    currency => format!(" {currency}"),
+                },
+                left.objective,
+                money_range(left.interval.low, left.interval.high),
+                percent(left.left / left.amount.max(f64::MIN_POSITIVE)),
+            ),
+        ),
+    };
+    insight(Topic::MoneyLeft, tone, text)
+}
+
+/// How many wins cannot be judged, and the most common reason.
+fn not_judged(left: &Left) -> String {
+    let Some(reason) = left.reasons.iter().find(|reason| !reason.judged) else {
+        return String::new();
+    };
+    let all = count(left.not_judged as u64);
+    if reason.wins == left.not_judged {
+        format!(" {all} cannot be judged: {}", reason.text)
+    } else {
+        format!(
+            " {all} cannot be judged, {} of them for this reason: {}",
+            count(reason.wins as u64),
+            reason.text
+        )
     }
-    let text = format!(
-        "{} of the newest {} were made {} or more below the price that promised most, each clearly so: they left {} of {} on the table ({}, {} of their prices).",
-        left.far_below,
-        counted(left.wins as u64, "win"),
-        percent(FAR),
-        money(left.left),
-        left.objective,
-        money_range(left.interval.low, left.interval.high),
-        percent(left.left / left.amount.max(f64::MIN_POSITIVE)),
-    );
-    insight(Topic::MoneyLeft, Tone::Caution, text)
 }
 
 fn discounts(content: &PriceContent) -> Vec<Insight> {
@@ -141,12 +177,18 @@ fn name(found: &Discount) -> String {
 
 fn rates(found: &Discount) -> String {
     let rate = |(won, quotes): (u64, u64)| percent(won as f64 / quotes.max(1) as f64);
+    let deep = match found.cost {
+        // A share of the list price; other discounts are in whatever unit their column has.
+        Some(_) => format!("discounts above {}", percent(found.median)),
+        None => "the deeper discounts".to_owned(),
+    };
     format!(
-        "{} of {} with the deeper discounts were won and {} of {} with the smaller ones ({} to {} points)",
+        "{} of {} with {deep} were won and {} of {} with smaller ones, a difference of {} points ({} to {})",
         rate(found.deep),
         counted(found.deep.1, "quote"),
         rate(found.shallow),
         counted(found.shallow.1, "quote"),
+        points(found.difference),
         points(found.interval.low),
         points(found.interval.high),
     )

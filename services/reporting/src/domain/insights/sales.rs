@@ -74,7 +74,7 @@ fn with_figures(driver: &Driver) -> String {
 }
 
 fn quoted(column: &str) -> String {
-    format!("\"{column}\"")
+    format!("“{column}”")
 }
 
 fn named(drivers: &[&Driver], show: impl Fn(&Driver) -> String) -> String {

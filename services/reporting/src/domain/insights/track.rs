@@ -4,7 +4,8 @@
 
 use super::{Insight, Tone, Topic, insight};
 use crate::domain::{
-    text::{count, counted, list, p_value, percent, score, score_range},
+    Interval,
+    text::{count, counted, list, p_value, points, score, score_range},
     track::{DriftFinding, LEAST_QUOTES, Scores, TrackContent, WORSE},
 };
 
@@ -48,12 +49,20 @@ fn skill(scores: &Scores) -> Insight {
             "not to be told from always answering the share that was won",
         )
     };
+    let ends = match gain.value < 0.0 {
+        true => Interval {
+            low: -gain.interval.high,
+            high: -gain.interval.low,
+        },
+        false => gain.interval,
+    };
     let text = format!(
-        "Of {}, {} were won; the predictions were {words}: their log loss was lower by {} ({}).",
+        "Of {}, {} were won; the predictions were {words}: their log loss was {} by {} ({}).",
         counted(scores.quotes as u64, "decided quote"),
         count(scores.won as u64),
-        score(gain.value),
-        score_range(gain.interval),
+        if gain.value < 0.0 { "higher" } else { "lower" },
+        score(gain.value.abs()),
+        score_range(ends),
     );
     insight(Topic::Skill, tone, text)
 }
@@ -86,12 +95,19 @@ fn reliability(content: &TrackContent, scores: &Scores) -> Insight {
         .count();
     let p = crate::domain::stats::binomial_tail(all, missed, 0.05);
     let tone = if p < WORSE { Tone::Caution } else { Tone::Good };
+    let chance = match missed {
+        0 => String::new(),
+        1 => format!(" (one miss or more would be chance with {})", p_value(p)),
+        _ => format!(
+            " ({missed} misses or more would be chance with {})",
+            p_value(p)
+        ),
+    };
     let text = format!(
-        "In {} of {all} groups of similar predictions the share that was won is in keeping with what was said ({missed} or more misses would be chance with {}); the mean distance is {}, of which chance alone makes {}.",
+        "In {} of {all} groups of similar predictions the share that was won is in keeping with what was said{chance}; the mean distance is {} points, where chance alone makes {}.",
         all - missed,
-        p_value(p),
-        percent(scores.calibration_error.value),
-        percent(scores.calibration_noise),
+        points(scores.calibration_error.value),
+        points(scores.calibration_noise),
     );
     insight(Topic::Calibration, tone, text)
 }
@@ -117,10 +133,16 @@ fn periods(content: &TrackContent) -> Insight {
         })
         .collect();
     if worse.is_empty() {
-        let text = format!(
-            "In none of {} were predictions worse than they promised, at 5 % over all of them.",
-            counted(content.periods.len() as u64, "quarter")
-        );
+        let text = match content.periods.as_slice() {
+            [only] => format!(
+                "In {} predictions were not clearly worse than they promised.",
+                only.name
+            ),
+            all => format!(
+                "In none of {} were predictions clearly worse than they promised, at 5 % over all of them.",
+                counted(all.len() as u64, "quarter")
+            ),
+        };
         return insight(Topic::Trend, Tone::Good, text);
     }
     let text = format!(
@@ -157,7 +179,7 @@ fn drift(content: &TrackContent) -> Insight {
         what.push("answers turned out worse than they should have".to_owned());
     }
     let text = format!(
-        "Model {} drifts since {}, over {}: {}.",
+        "Model {} has drifted since {}, by {}: {}.",
         newest.model_id,
         newest.found_at.format("%Y-%m-%d"),
         counted(u64::from(newest.recent_quotes), "recent quote"),

@@ -2,9 +2,9 @@
 //!
 //! Deliberately not here: the tests, which the analysis has made.
 
-use super::{Insight, Tone, Topic, insight};
+use super::{Insight, Tone, Topic, insight, that_way};
 use crate::domain::{
-    text::{count, counted, p_value, percent, percent_range, points},
+    text::{count, counted, p_value, percent, percent_range, points, whole_percent},
     win_loss::{Change, FALSE_DISCOVERIES, GROUP_MIN, Group, Moved, WinLossContent},
 };
 
@@ -40,13 +40,12 @@ fn groups(content: &WinLossContent) -> Vec<Insight> {
     let named = |column: &str, group: &Group| {
         let (direction, tone) = direction(group.difference);
         let text = format!(
-            "{column} “{}”: {} of {} were won, {} points {direction} than of all others ({} to {} points; adjusted {}).",
+            "{column} “{}”: {} of {} were won, {} points {direction} than of all others ({}; adjusted {}).",
             group.name,
             percent(group.win_rate),
             counted(group.quotes, "quote"),
             points(group.difference.abs()),
-            points(group.difference_interval.low),
-            points(group.difference_interval.high),
+            that_way(group.difference, group.difference_interval),
             p_value(group.adjusted_p_value.unwrap_or(1.0)),
         );
         insight(Topic::Groups, tone, text)
@@ -98,7 +97,7 @@ fn none_clear(tested: usize) -> String {
     format!(
         "None of the {} with at least {GROUP_MIN} quotes differs from the others by more than chance would make, at a false discovery rate of {}.",
         counted(tested as u64, "group"),
-        percent(FALSE_DISCOVERIES)
+        whole_percent(FALSE_DISCOVERIES)
     )
 }
 
@@ -119,31 +118,30 @@ fn period(change: &Change) -> Insight {
     let moved = &change.all;
     let (_, quotes) = moved.after;
     let start = format!(
-        "In the {} days until {} {} of {} were won",
+        "In the {} days until {}, {} of {} were won",
         change.days,
         change.until,
         percent(rate(moved.after)),
         counted(quotes, "quote")
     );
     let (direction, tone) = direction(moved.difference);
-    let figures = format!(
-        "{} to {} points; {}",
-        points(moved.interval.low),
-        points(moved.interval.high),
-        p_value(moved.p_value)
-    );
     if moved.clear {
         let text = format!(
-            "{start}, {} points {direction} than in the {} days before ({figures}).",
+            "{start}, {} points {direction} than in the {} days before ({}; {}).",
             points(moved.difference.abs()),
-            change.days
+            change.days,
+            that_way(moved.difference, moved.interval),
+            p_value(moved.p_value)
         );
         return insight(Topic::Change, tone, text);
     }
     let text = format!(
-        "{start}, which cannot be told from the {} of the {} days before ({figures}).",
+        "{start}, which cannot be told from the {} of the {} days before (a change of {} to {} points; {}).",
         percent(rate(moved.before)),
-        change.days
+        change.days,
+        points(moved.interval.low),
+        points(moved.interval.high),
+        p_value(moved.p_value)
     );
     insight(Topic::Change, Tone::Neutral, text)
 }
@@ -151,14 +149,13 @@ fn period(change: &Change) -> Insight {
 fn group_change(moved: &Moved) -> Insight {
     let (direction, tone) = direction(moved.difference);
     let text = format!(
-        "{} “{}”: {} of {} were won, {} points {direction} than in the period before ({} to {} points; adjusted {}).",
+        "{} “{}”: {} of {} were won, {} points {direction} than in the period before ({}; adjusted {}).",
         moved.column,
         moved.group,
         percent(rate(moved.after)),
         counted(moved.after.1, "quote"),
         points(moved.difference.abs()),
-        points(moved.interval.low),
-        points(moved.interval.high),
+        that_way(moved.difference, moved.interval),
         p_value(moved.p_value)
     );
     insight(Topic::Change, tone, text)

@@ -22,6 +22,9 @@ pub struct PipelineContent {
     pub insights: Vec<Insight>,
     /// Open quotes that count.
     pub quotes: usize,
+    /// Quotes that the dataset calls open and that have a recorded outcome by now, which do not count.
+    #[serde(default)]
+    pub recorded: usize,
     /// Open quotes without a price, which do not count.
     pub without_amount: usize,
     /// The currency that counts; empty where the dataset has none.

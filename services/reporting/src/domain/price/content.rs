@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Insight, Interval};
+use crate::domain::{Insight, Interval, text::counted};
 
 /// A price report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,13 +72,22 @@ pub struct Point {
 /// Money that wins left on the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Left {
-    /// Wins that were looked at, the newest.
+    /// Wins that were looked at.
     pub wins: usize,
-    /// Sum of their prices.
+    /// Whether they are the newest; where days do not tell that, they are evenly spaced in the file.
+    #[serde(default = "always")]
+    pub newest: bool,
+    /// Sum of their prices in the currency that counts.
     pub amount: f64,
+    /// The currency that counts, the most common one; empty where the dataset has none.
+    #[serde(default)]
+    pub currency: String,
     /// "revenue", or "margin" where costs are known.
     pub objective: String,
-    /// Wins far below the price that promises most.
+    /// Wins of which nothing can be said, for reasons below.
+    #[serde(default)]
+    pub not_judged: usize,
+    /// Wins far below the price that promises most, on curves that fall there beyond their uncertainty.
     pub far_below: usize,
     /// What these left, expected.
     pub left: f64,
@@ -88,7 +97,7 @@ pub struct Left {
     pub groups: Vec<LeftGroup>,
     /// The single wins that left most, at most 50.
     pub largest: Vec<LeftQuote>,
-    /// Why nothing can be said of the others, most common first.
+    /// Why the others are not counted, most common first.
     pub reasons: Vec<Reason>,
 }
 
@@ -128,13 +137,16 @@ pub struct LeftQuote {
     pub interval: Interval,
 }
 
-/// Why nothing can be said of some wins.
+/// Why some wins are not counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// The reason in a sentence.
     pub text: String,
     /// Wins.
     pub wins: usize,
+    /// Whether they could be judged, so that they left nothing that is clear.
+    #[serde(default)]
+    pub judged: bool,
 }
 
 /// What a test of discounts says.
@@ -172,6 +184,23 @@ pub struct Discount {
     pub p_nothing: f64,
     /// What that means.
     pub verdict: Verdict,
-    /// What the deep discounts of wins cost beyond the mean of the others; absent where no list price is known.
+    /// What the deep discounts of wins cost beyond the mean of the others; absent where no list price is known, and where
+    /// wins are in several currencies.
     pub cost: Option<f64>,
+}
+
+/// What was so in reports that do not say it.
+fn always() -> bool {
+    true
+}
+
+impl Left {
+    /// Which wins were looked at.
+    pub(crate) fn looked_at(&self) -> String {
+        let wins = counted(self.wins as u64, "win");
+        match self.newest {
+            true => format!("the newest {wins}"),
+            false => format!("{wins} evenly spaced in the file"),
+        }
+    }
 }

@@ -27,6 +27,7 @@ struct Discounts<'a> {
     /// NaN where not known.
     of: Vec<f64>,
     list: Option<&'a [f64]>,
+    currencies: Option<Groups>,
 }
 
 /// The header of what discounts are measured by.
@@ -56,12 +57,14 @@ fn known(decided: &Decided) -> Option<Discounts<'_>> {
         return Some(Discounts {
             of: of.collect(),
             list: Some(list),
+            currencies: columns.groups(TargetField::Currency),
         });
     }
     let of = columns.numbers(TargetField::Discount)?;
     Some(Discounts {
         of: of.to_vec(),
         list: None,
+        currencies: None,
     })
 }
 
@@ -111,10 +114,14 @@ fn halves(
     }
     let compared = stats::compare(of_shallow, of_deep).filter(|c| c.testable)?;
     let mean = shallow.iter().map(|row| known.of[*row]).sum::<f64>() / shallow.len() as f64;
-    let cost = known.list.map(|list| {
-        let won = deep.iter().filter(|row| decided.won[**row]);
-        won.map(|row| list[*row] * (known.of[*row] - mean)).sum()
-    });
+    let won: Vec<usize> = deep.into_iter().filter(|row| decided.won[*row]).collect();
+    let cost = known
+        .list
+        .filter(|_| one_currency(known, &won))
+        .map(|list| {
+            let given = won.iter().map(|row| list[*row] * (known.of[*row] - mean));
+            given.sum()
+        });
     Some(Discount {
         column: column.to_owned(),
         group: group.to_owned(),
@@ -127,6 +134,15 @@ fn halves(
         p_nothing: stats::less_than(of_shallow, of_deep, LEAST_EFFECT),
         verdict: Verdict::Unclear,
         cost,
+    })
+}
+
+/// Whether amounts of these quotes may be added up.
+fn one_currency(known: &Discounts<'_>, rows: &[usize]) -> bool {
+    known.currencies.as_ref().is_none_or(|currencies| {
+        let mut of = rows.iter().map(|row| currencies.of(*row));
+        let first = of.next();
+        of.all(|other| Some(other) == first)
     })
 }
 

@@ -44,7 +44,10 @@ pub(in crate::page) fn chart(
         }
         for bar in bars {
             let gap = 0.08 * (bar.to - bar.from);
-            canvas.bar((bar.from + gap, 0.0), (bar.to - gap, bar.share), Role::Band)?;
+            let (from, to) = (bar.from + gap, bar.to - gap);
+            canvas.bar((from, 0.0), (to, bar.share), Role::Band)?;
+            // What a bar says is its height, which has to be seen on any background.
+            canvas.line(&[(from, bar.share), (to, bar.share)], Role::Accent, 5)?;
         }
         canvas.line(&[(first.from, 0.0), (last.to, 0.0)], Role::Axis, 4)?;
         for (at, name, role, anchor) in [

@@ -130,12 +130,14 @@ fn of(code: u8) -> u16 {
     }
 }
 
-/// A text in lines of at most a width at a size; words that are longer are cut.
+/// A text in lines of at most a width at a size; words that are longer are cut, and a percent sign stays with its number.
 pub(super) fn lines(text: &str, bold: bool, size: f64, room: f64) -> Vec<String> {
     let fits = |line: &str| width(line, bold) * size <= room;
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    let text = text.replace(" %", "\u{a0}%");
+    let blank = |letter: char| letter.is_whitespace() && letter != '\u{a0}';
+    for word in text.split(blank).filter(|word| !word.is_empty()) {
         let longer = match line.as_str() {
             "" => word.to_owned(),
             line => format!("{line} {word}"),
@@ -187,5 +189,9 @@ mod tests {
         let letters = |text: &str| text.replace(' ', "");
         assert_eq!(letters(&found.concat()), letters(text));
         assert_eq!(lines("", true, 8.0, 50.0), [""]);
+        assert_eq!(
+            lines("up to 12.5 %", false, 10.0, 52.0),
+            ["up to", "12.5\u{a0}%"]
+        );
     }
 }

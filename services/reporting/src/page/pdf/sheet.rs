@@ -10,8 +10,14 @@ use crate::page::PageError;
 /// A4, in points.
 const PAGE: (f64, f64) = (595.0, 842.0);
 const MARGIN: f64 = 50.0;
+/// Height between the margins.
+const ROOM: f64 = PAGE.1 - 2.0 * MARGIN;
 /// Pages of a file at most; reports have a few.
 const PAGES: usize = 500;
+/// Room between the columns of a table.
+const GAP: f64 = 6.0;
+/// Distance of lines in a cell, as a multiple of the size of the letters.
+const LINE: f64 = 1.25;
 
 /// Plain or bold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,55 @@ pub(super) enum Align {
     Left,
     Middle,
     Right,
+}
+
+/// The columns of a table and the size of its letters.
+pub(super) struct Grid {
+    pub(super) widths: Vec<f64>,
+    pub(super) aligns: Vec<Align>,
+    pub(super) size: f64,
+}
+
+/// A row of a table, each cell broken to its width.
+pub(super) struct Row {
+    lines: Vec<Vec<String>>,
+    pub(super) height: f64,
+}
+
+/// A column that begins at its left edge stands away from the figures before it.
+fn indent(column: usize) -> f64 {
+    if column > 0 { GAP } else { 0.0 }
+}
+
+impl Grid {
+    /// A row, in parts where it is higher than a page.
+    pub(super) fn rows(&self, texts: &[String], face: Face) -> Vec<Row> {
+        let cells = texts.iter().zip(&self.widths).zip(&self.aligns).enumerate();
+        let lines: Vec<Vec<String>> = cells
+            .map(|(at, ((text, width), align))| {
+                let left = if *align == Align::Left {
+                    indent(at)
+                } else {
+                    0.0
+                };
+                letters::lines(text, face == Face::Bold, self.size, width - GAP - left)
+            })
+            .collect();
+        let deep = lines.iter().map(Vec::len).max().unwrap_or(1).max(1);
+        // Half a page, so that the head of the table has room above it.
+        let most = ((ROOM / 2.0) / (self.size * LINE)) as usize;
+        (0..deep)
+            .step_by(most)
+            .map(|from| {
+                let part =
+                    |lines: &Vec<String>| lines.iter().skip(from).take(most).cloned().collect();
+                Row {
+                    lines: lines.iter().map(part).collect(),
+                    height: (deep - from).min(most) as f64 * self.size * LINE + 4.0,
+                }
+            })
+            .collect()
+    }
 }
 
 /// Pages being filled.
@@ -86,10 +141,8 @@ impl Sheet {
 
     /// Begins a page where so much has no room on this one.
     pub(super) fn keep(&mut self, points: f64) {
-        let room = PAGE.1 - 2.0 * MARGIN;
-        if self.filled > 0.0 && self.filled + points > room {
-            self.pages.push(Content::new());
-            self.filled = 0.0;
+        if self.filled > 0.0 && !self.has_room(points) {
+            self.turn();
         }
     }
 
@@ -129,40 +182,45 @@ impl Sheet {
         self.space(size * 0.35);
     }
 
-    /// Writes a row of a table, each cell broken to its width, with a line above.
-    pub(super) fn row(
-        &mut self,
-        texts: &[String],
-        widths: &[f64],
-        aligns: &[Align],
-        face: Face,
-        size: f64,
-    ) {
-        const GAP: f64 = 6.0;
-        let broken: Vec<Vec<String>> = texts
-            .iter()
-            .zip(widths)
-            .map(|(text, width)| letters::lines(text, face == Face::Bold, size, width - GAP))
-            .collect();
-        let deep = broken.iter().map(Vec::len).max().unwrap_or(1) as f64;
-        let height = deep * size * 1.25 + 4.0;
-        self.keep(height);
-        let whole: f64 = widths.iter().sum();
+    /// Whether so much has room on this page.
+    pub(super) fn has_room(&self, points: f64) -> bool {
+        self.filled + points <= ROOM
+    }
+
+    /// Begins a page.
+    pub(super) fn turn(&mut self) {
+        self.pages.push(Content::new());
+        self.filled = 0.0;
+    }
+
+    /// Writes a row of a table, with a line above.
+    pub(super) fn row(&mut self, row: &Row, grid: &Grid, face: Face) {
+        let whole: f64 = grid.widths.iter().sum();
         self.line(&[(0.0, 0.0), (whole, 0.0)], Ink::Grid, 0.6, false);
         let mut left = 0.0;
-        for ((lines, width), align) in broken.iter().zip(widths).zip(aligns) {
+        let cells = row.lines.iter().zip(&grid.widths).zip(&grid.aligns);
+        for (at, ((lines, width), align)) in cells.enumerate() {
             let x = match align {
-                Align::Left => left,
+                Align::Left => left + indent(at),
                 Align::Middle => left + width / 2.0,
                 Align::Right => left + width - GAP,
             };
             for (at, line) in lines.iter().enumerate() {
-                let y = 2.0 + size + at as f64 * size * 1.25;
-                self.put(line, x, y, face, size, Ink::Text, *align, f64::INFINITY);
+                let y = 2.0 + grid.size + at as f64 * grid.size * LINE;
+                self.put(
+                    line,
+                    x,
+                    y,
+                    face,
+                    grid.size,
+                    Ink::Text,
+                    *align,
+                    f64::INFINITY,
+                );
             }
             left += width;
         }
-        self.space(height);
+        self.space(row.height);
     }
 
     /// Writes a text at a point, its foot so far below what is filled; one that is wider than the room is made smaller.
