@@ -54,6 +54,7 @@ mod predict;
 mod price;
 mod recommend;
 mod score;
+mod signal;
 mod similar;
 mod split;
 mod spread;
