@@ -2,7 +2,7 @@
 //!
 //! `coverage [--seeds N] [--from SEED] [--rows N,N...] [KIND...]`; without rows every kind has those that it is made for. Prints one
 //! line per kind and size: share of intervals that hold the truth over all seeds, lowest and highest share of one seed,
-//! mean width in percentage points, share of answers whose status is LOW_EVIDENCE, runs that serve the base rate, seconds
+//! mean width in percentage points, root mean square of errors over standard errors (1 where these are right), share of answers whose status is LOW_EVIDENCE, runs that serve the base rate, seconds
 //! per training. Deliberately not a test: it prints and judges nothing.
 
 #[path = "../tests/common/mod.rs"]
@@ -58,8 +58,8 @@ impl Wanted {
 fn main() -> Result<(), Error> {
     let wanted = Wanted::read();
     println!(
-        "{:<14}{:>7}{:>8}{:>7}{:>7}{:>7}{:>6}{:>6}{:>7}",
-        "kind", "rows", "cover", "least", "most", "width", "low", "base", "s"
+        "{:<14}{:>7}{:>8}{:>7}{:>7}{:>7}{:>6}{:>6}{:>6}{:>7}",
+        "kind", "rows", "cover", "least", "most", "width", "error", "low", "base", "s"
     );
     for kind in &KINDS {
         if !wanted.kinds.is_empty() && !wanted.kinds.iter().any(|k| kind.name.contains(k.as_str()))
@@ -79,9 +79,13 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+fn log_odds(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
+
 fn line(kind: &Kind, rows: usize, wanted: &Wanted) -> Result<(), Error> {
     let start = Instant::now();
-    let (mut inside, mut width, mut low, mut base) = (Vec::new(), 0.0, 0, 0);
+    let (mut inside, mut width, mut squares, mut low, mut base) = (Vec::new(), 0.0, 0.0, 0, 0);
     for seed in 0..wanted.seeds {
         let drawn = kind.draw(rows, TESTED, wanted.from + seed);
         let model = common::train(&drawn.train, seed)?.model;
@@ -92,6 +96,15 @@ fn line(kind: &Kind, rows: usize, wanted: &Wanted) -> Result<(), Error> {
             .zip(&drawn.truth)
             .filter(|(a, t)| a.low <= **t && **t <= a.high);
         inside.push(holds.count() as f64 / TESTED as f64);
+        let error = |a: &ml::Prediction, truth: f64| {
+            let half = 0.5 * (log_odds(a.high) - log_odds(a.low)) / 1.96;
+            ((log_odds(a.probability) - log_odds(truth)) / half).powi(2)
+        };
+        squares += answers
+            .iter()
+            .zip(&drawn.truth)
+            .map(|(a, t)| error(a, *t))
+            .sum::<f64>();
         width += answers.iter().map(|a| a.high - a.low).sum::<f64>();
         low += answers
             .iter()
@@ -100,12 +113,13 @@ fn line(kind: &Kind, rows: usize, wanted: &Wanted) -> Result<(), Error> {
     }
     let all = wanted.seeds as f64;
     println!(
-        "{:<14}{rows:>7}{:>8.3}{:>7.3}{:>7.3}{:>7.1}{:>6.2}{base:>6}{:>7.1}",
+        "{:<14}{rows:>7}{:>8.3}{:>7.3}{:>7.3}{:>7.1}{:>6.2}{:>6.2}{base:>6}{:>7.1}",
         kind.name,
         inside.iter().sum::<f64>() / all,
         inside.iter().copied().fold(f64::INFINITY, f64::min),
         inside.iter().copied().fold(0.0, f64::max),
         100.0 * width / (all * TESTED as f64),
+        (squares / (all * TESTED as f64)).sqrt(),
         low as f64 / (all * TESTED as f64),
         start.elapsed().as_secs_f64() / all,
     );

@@ -2,10 +2,12 @@
 //!
 //! The blend is a weighted mean of log-odds, weights not negative and adding up to one, the base rate among them: what
 //! the candidates do not earn goes to the base rate and dampens the prediction. Weights minimise the log loss of
-//! out-of-fold predictions. Deliberately no more of anything than the data ask for: among all subsets of candidates the
-//! smallest whose log loss is within one standard error of the best is taken, but never one that gives away more than a
-//! thousandth of the best or is more than 0.5 % worse than the best single candidate. Only the step to the base rate alone is free of that last rule: where
-//! no blend beats the base rate by more than a standard error, there is nothing to be worse than.
+//! out-of-fold predictions plus what it costs to be far from the weights that candidates have on the average of many tables:
+//! few rows say little about weights, and choosing by them alone serves whichever candidate was lucky. Deliberately no
+//! more of anything than the data ask for: among all subsets of candidates the smallest that costs no more than the best by a
+//! standard error, nor by a thousandth, is taken, but never one that is more than 0.5 % worse than the best single candidate.
+//! Where no blend beats the base rate by more than a standard error, the base rate has all the weight, unless the caller
+//! knows better.
 
 use crate::Error;
 use crate::calibrate::bounded_logit;
@@ -17,6 +19,8 @@ const MARGIN: f64 = 0.005;
 /// How much of the best log loss may be given away for a smaller subset, however large the standard error: over many
 /// small tables, means of candidates beat either one.
 const SIMPLER: f64 = 0.001;
+/// How firmly weights are expected where they usually are: half of 1 / 0.3², for a standard deviation of 0.3.
+const FIRMNESS: f64 = 5.0;
 /// Most candidates: every subset of them is tried.
 const MOST_CANDIDATES: usize = 6;
 
@@ -95,6 +99,18 @@ pub fn fit_blend(
     won: &[bool],
     groups: Option<&[u32]>,
 ) -> Result<BlendChoice, Error> {
+    let equal = vec![1.0 / candidates.len().max(1) as f64; candidates.len()];
+    weigh(candidates, base, (won, groups), (&equal, false))
+}
+
+/// The same with the weights that are `usual`, and with weights whether the base rate is beaten or not where there is
+/// a `signal` for sure.
+pub(crate) fn weigh(
+    candidates: &[Vec<f64>],
+    base: &[f64],
+    (won, groups): (&[bool], Option<&[u32]>),
+    (usual, signal): (&[f64], bool),
+) -> Result<BlendChoice, Error> {
     check_rows(base, won, groups)?;
     for candidate in candidates {
         check_rows(candidate, won, groups)?;
@@ -108,7 +124,7 @@ pub fn fit_blend(
         });
     }
     let units = Units::new(won.len(), groups);
-    let rows = Rows::new(candidates, base, won);
+    let rows = Rows::new(candidates, base, won, usual);
     let single = |at: usize| {
         let mut weights = vec![0.0; candidates.len()];
         weights[at] = 1.0;
@@ -119,7 +135,7 @@ pub fn fit_blend(
     let fitted: Vec<Fitted> = (1..1usize << candidates.len())
         .map(|subset| Fitted::on(&rows, subset))
         .collect();
-    let best = fitted.iter().min_by(|a, b| a.mean.total_cmp(&b.mean));
+    let best = fitted.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
     let gain = |from: &[f64], to: &[f64]| {
         let gains: Vec<f64> = from.iter().zip(to).map(|(f, t)| f - t).collect();
         let score = units.mean(&gains);
@@ -143,23 +159,19 @@ pub fn fit_blend(
     choice.gain_over_base = gained;
     // A single unit shows no error at all, which must not read as certainty.
     choice.beats_base_rate = units.count() > 1 && gained.value > error.max(1e-9);
-    if choice.beats_base_rate {
-        let limit = (1.0 + MARGIN)
-            * choice
-                .candidates
-                .iter()
-                .copied()
-                .fold(f64::INFINITY, f64::min);
+    if choice.beats_base_rate || signal {
+        let alone = choice.candidates.iter().copied();
+        let limit = (1.0 + MARGIN) * alone.fold(f64::INFINITY, f64::min);
         let acceptable = |f: &&Fitted| {
-            let (lost, error) = gain(&f.losses, &best.losses);
-            lost.value <= error.min(SIMPLER * best.mean) && f.mean <= limit
+            let (_, error) = gain(&f.losses, &best.losses);
+            f.cost - best.cost <= error.min(SIMPLER * best.mean) && f.mean <= limit
         };
         let taken = fitted
             .iter()
             .filter(acceptable)
             .min_by(|a, b| {
-                (a.members, a.mean)
-                    .partial_cmp(&(b.members, b.mean))
+                (a.members, a.cost)
+                    .partial_cmp(&(b.members, b.cost))
                     .unwrap_or(std::cmp::Ordering::Equal)
             })
             .unwrap_or(best);
@@ -183,10 +195,11 @@ struct Rows<'a> {
     beyond: Vec<f64>,
     candidates: usize,
     won: &'a [bool],
+    usual: &'a [f64],
 }
 
 impl<'a> Rows<'a> {
-    fn new(candidates: &[Vec<f64>], base: &[f64], won: &'a [bool]) -> Self {
+    fn new(candidates: &[Vec<f64>], base: &[f64], won: &'a [bool], usual: &'a [f64]) -> Self {
         let base: Vec<f64> = base.iter().map(|&p| bounded_logit(p)).collect();
         let beyond = (0..won.len())
             .flat_map(|r| candidates.iter().map(move |c| (r, c)))
@@ -197,7 +210,14 @@ impl<'a> Rows<'a> {
             beyond,
             candidates: candidates.len(),
             won,
+            usual,
         }
+    }
+
+    /// What it costs, per row, that weights are not the usual ones.
+    fn unusual(&self, weights: &[f64]) -> f64 {
+        let away = weights.iter().zip(self.usual).map(|(w, u)| (w - u).powi(2));
+        FIRMNESS * away.sum::<f64>() / self.won.len() as f64
     }
 
     fn row(&self, r: usize) -> &[f64] {
@@ -215,7 +235,7 @@ impl<'a> Rows<'a> {
             .collect()
     }
 
-    /// Gradient and Hessian (full, row-major) of the mean log loss.
+    /// Gradient and Hessian (full, row-major) of the mean log loss and [`Rows::unusual`].
     fn slopes(&self, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let k = self.candidates;
         let (mut gradient, mut hessian) = (vec![0.0; k], vec![0.0; k * k]);
@@ -233,6 +253,10 @@ impl<'a> Rows<'a> {
         let n = self.won.len() as f64;
         gradient.iter_mut().for_each(|g| *g /= n);
         hessian.iter_mut().for_each(|h| *h /= n);
+        for a in 0..k {
+            gradient[a] += 2.0 * FIRMNESS * (weights[a] - self.usual[a]) / n;
+            hessian[a * k + a] += 2.0 * FIRMNESS / n;
+        }
         (gradient, hessian)
     }
 }
@@ -242,6 +266,8 @@ struct Fitted {
     weights: Vec<f64>,
     losses: Vec<f64>,
     mean: f64,
+    /// The mean, and what the weights cost by being unusual.
+    cost: f64,
     /// Candidates with weight.
     members: usize,
 }
@@ -252,7 +278,7 @@ impl Fitted {
     fn on(rows: &Rows<'_>, subset: usize) -> Self {
         let mut weights = vec![0.0; rows.candidates];
         let mut losses = rows.losses(&weights);
-        let mut mean = average(&losses);
+        let mut cost = average(&losses) + rows.unusual(&weights);
         for _ in 0..60 {
             let (gradient, hessian) = rows.slopes(&weights);
             let target = minimise(&weights, &gradient, &hessian, subset);
@@ -264,27 +290,30 @@ impl Fitted {
                     .map(|(w, t)| w + scale * (t - w))
                     .collect();
                 let found = rows.losses(&next);
-                if average(&found) < mean {
-                    break Some((next, found));
+                let costs = average(&found) + rows.unusual(&next);
+                if costs < cost {
+                    break Some((next, found, costs));
                 }
                 scale /= 2.0;
                 if scale < 1e-6 {
                     break None;
                 }
             };
-            let Some((next, found)) = better else { break };
-            let gained = mean - average(&found);
-            mean = average(&found);
-            (weights, losses) = (next, found);
+            let Some((next, found, costs)) = better else {
+                break;
+            };
+            let gained = cost - costs;
+            (weights, losses, cost) = (next, found, costs);
             if gained < 1e-12 {
                 break;
             }
         }
         let members = weights.iter().filter(|w| **w > 0.0).count();
         Self {
+            mean: average(&losses),
             weights,
             losses,
-            mean,
+            cost,
             members,
         }
     }
@@ -348,9 +377,9 @@ mod tests {
         };
         let candidates = [p(0.9), p(1.7), p(2.3)];
         let won: Vec<bool> = (0..50).map(|r| r % 5 < 2).collect();
-        let rows = Rows::new(&candidates, &[0.4; 50], &won);
+        let rows = Rows::new(&candidates, &[0.4; 50], &won, &[0.3, 0.1, 0.4]);
         let (weights, step) = (vec![0.2, 0.5, 0.1], 1e-5);
-        let value = |w: &[f64]| average(&rows.losses(w));
+        let value = |w: &[f64]| average(&rows.losses(w)) + rows.unusual(w);
         let moved = |at: usize, by: f64| -> Vec<f64> {
             let mut weights = weights.clone();
             weights[at] += by;

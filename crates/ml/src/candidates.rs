@@ -71,6 +71,8 @@ pub(crate) fn family_text(settings: &Settings, rounds: Rounds) -> String {
 struct Explored {
     trials: Vec<Trial>,
     rounds: Rounds,
+    /// Of the last stage, per trial: what suits the others.
+    each: Vec<usize>,
     log_loss: f64,
     /// The same without pairs.
     without_pairs: Option<f64>,
@@ -80,19 +82,25 @@ impl Explored {
     /// Finds the rounds of `trials`, whose first stage has been run.
     fn of(mut trials: Vec<Trial>, settings: &Settings, threads: usize) -> Self {
         trials.iter_mut().for_each(Trial::forget_pairs);
-        let (first, log_loss) = Trial::best_rounds(&trials);
+        let first = Trial::settle(&mut trials, threads);
         let mut found = Self {
-            rounds: Rounds { first, pairs: 0 },
-            log_loss,
+            rounds: Rounds {
+                first: first.rounds,
+                pairs: 0,
+            },
+            each: first.each,
+            log_loss: first.log_loss,
             without_pairs: None,
             trials,
         };
-        if settings.pairs > 0 && first > 0 && matches!(settings.family, Family::Additive { .. }) {
-            Trial::add_pairs(&mut found.trials, first, threads);
-            let (pairs, with) = Trial::best_rounds(&found.trials);
-            if with < log_loss * (1.0 - RICHER) {
-                found.without_pairs = Some(log_loss);
-                (found.rounds.pairs, found.log_loss) = (pairs, with);
+        let additive = matches!(settings.family, Family::Additive { .. });
+        if settings.pairs > 0 && first.rounds > 0 && additive {
+            Trial::add_pairs(&mut found.trials, first.rounds, threads);
+            let with = Trial::settle(&mut found.trials, threads);
+            if with.rounds > 0 && with.log_loss < first.log_loss * (1.0 - RICHER) {
+                found.without_pairs = Some(first.log_loss);
+                found.rounds.pairs = with.rounds;
+                (found.each, found.log_loss) = (with.each, with.log_loss);
             } else {
                 found.trials.iter_mut().for_each(Trial::forget_pairs);
             }
@@ -101,14 +109,10 @@ impl Explored {
     }
 
     fn probabilities(&self) -> Vec<f64> {
-        let last = if self.rounds.pairs > 0 {
-            self.rounds.pairs
-        } else {
-            self.rounds.first
-        };
         self.trials
             .iter()
-            .flat_map(|t| t.held_log_odds(last))
+            .zip(&self.each)
+            .flat_map(|(t, &rounds)| t.held_log_odds(rounds))
             .map(sigmoid)
             .collect()
     }

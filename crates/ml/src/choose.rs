@@ -1,23 +1,27 @@
 //! What to serve: candidates tried on the same held-back rows, their blend, and a calibration map where it helps.
 //!
-//! Everything is decided on the training side alone, out of fold. A candidate has to beat the base rate by two standard
-//! errors before it may be blended: the choice among penalties, families and rounds flatters it, and a model of noise is
-//! worse than none. Deliberately no fitting of what is served; that is `model`.
+//! Everything is decided on the training side alone, out of fold. Before anything but the base rate is served, a candidate
+//! has to beat it by some standard errors, or at all where a test of all columns together finds a clear signal (see
+//! `signal`): a model of noise is worse than none. Deliberately no fitting of what is served; that is `model`.
 
 use crate::Error;
-use crate::blend::{Blend, fit_blend};
+use crate::blend::{Blend, weigh};
 use crate::calibrate::{Calibration, choose_calibration};
 use crate::candidates::{BoostedCandidate, choose_boosted};
 use crate::crossval::{CrossValidation, cross_validate};
 use crate::doubt::{Doubt, HeldBack, doubt};
 use crate::model::Recipe;
 use crate::score::{Units, losses};
+use crate::signal::clear_signal;
 use crate::split::{Split, folds};
 use crate::table::{Role, TrainingSet};
 use crate::train::TrainOptions;
 
-/// By how many standard errors a candidate has to beat the base rate.
-const CLEARLY: f64 = 2.0;
+/// By how many standard errors the logistic and the boosted candidate have to beat the base rate. The choice of families is
+/// richer than that of penalties, and flatters more.
+const CLEARLY: [f64; 2] = [2.0, 2.5];
+/// Weights of the two on the average of many tables.
+const USUAL: [f64; 2] = [0.7, 0.3];
 /// A single candidate is taken undamped where that costs at most this share of its log loss.
 const UNDAMPED: f64 = 0.001;
 /// Share of the choosing after which the logistic candidate is done.
@@ -79,7 +83,7 @@ pub(crate) fn choose(
             &mut |share| tick(LOGISTIC_DONE + (1.0 - LOGISTIC_DONE) * share),
         )?
     };
-    let mut chosen = decide(set, options, falling, logistic, boosted)?;
+    let mut chosen = decide(set, options, (falling, &sides.train), logistic, boosted)?;
     let from = chosen.logistic.rows.len() - chosen.outcomes.len();
     let in_time = sides.by_time && by_time;
     let part = |at: usize| parts[at].1.iter().map(move |_| at);
@@ -97,7 +101,7 @@ pub(crate) fn choose(
 fn decide(
     set: &TrainingSet,
     options: &TrainOptions,
-    falling: bool,
+    (falling, known): (bool, &[usize]),
     logistic: CrossValidation,
     boosted: Option<BoostedCandidate>,
 ) -> Result<Chosen, Error> {
@@ -116,14 +120,18 @@ fn decide(
         Some(&logistic.probabilities[from..]),
         boosted.as_ref().map(|b| b.probabilities.as_slice()),
     ];
-    // Where each candidate's weight belongs; one that does not stand out is left out.
-    let (places, candidates): (Vec<usize>, Vec<Vec<f64>>) = told
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, p)| Some((at, p?)))
-        .filter(|(_, p)| clearly_better(p, base, &outcomes, groups))
-        .map(|(at, p)| (at, p.to_vec()))
-        .unzip();
+    let candidates: Vec<Vec<f64>> = told.into_iter().flatten().map(<[f64]>::to_vec).collect();
+    let beyond: Vec<f64> = candidates
+        .iter()
+        .map(|p| errors_beyond(p, base, &outcomes, groups))
+        .collect();
+    let mut signal = beyond
+        .iter()
+        .zip(CLEARLY)
+        .any(|(found, asked)| *found > asked);
+    if !signal && beyond.iter().any(|found| *found > 0.0) {
+        signal = clear_signal(set, known, options.seed)?;
+    }
     let mut recipe = Recipe {
         penalty: logistic.penalty,
         plan: boosted.as_ref().map(|b| b.plan.clone()),
@@ -137,13 +145,16 @@ fn decide(
         doubt: Doubt::default(),
     };
     let mut probabilities = base.to_vec();
-    if !outcomes.is_empty() {
-        let choice = fit_blend(&candidates, base, &outcomes, groups)?;
-        recipe.serves_base_rate = !choice.beats_base_rate;
+    if signal {
+        let usual = if candidates.len() > 1 {
+            &USUAL[..]
+        } else {
+            &[1.0]
+        };
+        let choice = weigh(&candidates, base, (&outcomes, groups), (usual, true))?;
         let blend = undamped(choice.blend, &choice.candidates, choice.log_loss);
-        for (&at, &weight) in places.iter().zip(&blend.weights) {
-            recipe.blend.weights[at] = weight;
-        }
+        recipe.serves_base_rate = blend.weights.iter().all(|w| *w == 0.0);
+        recipe.blend.weights[..candidates.len()].copy_from_slice(&blend.weights);
         recipe.blend.base_weight = blend.base_weight;
         let of = |r: usize| -> Vec<f64> { candidates.iter().map(|c| c[r]).collect() };
         probabilities = (0..outcomes.len())
@@ -176,15 +187,19 @@ fn decide(
     })
 }
 
-fn clearly_better(p: &[f64], base: &[f64], won: &[bool], groups: Option<&[u32]>) -> bool {
+/// By how many standard errors `p` beats the base rate; 0 where fewer than two units show no error.
+fn errors_beyond(p: &[f64], base: &[f64], won: &[bool], groups: Option<&[u32]>) -> f64 {
+    let units = Units::new(won.len(), groups);
+    if units.count() < 2 {
+        return 0.0;
+    }
     let gains: Vec<f64> = losses(base, won)
         .iter()
         .zip(losses(p, won))
         .map(|(b, l)| b - l)
         .collect();
-    let mean = gains.iter().sum::<f64>() / gains.len().max(1) as f64;
-    let error = Units::new(gains.len(), groups).error_of_mean(&gains, mean);
-    mean > CLEARLY * error.max(1e-9)
+    let mean = gains.iter().sum::<f64>() / gains.len() as f64;
+    mean / units.error_of_mean(&gains, mean).max(1e-9)
 }
 
 /// A blend of one candidate and a little of the base rate becomes that candidate alone where it is as good.

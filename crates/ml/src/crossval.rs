@@ -26,7 +26,7 @@ pub struct PenaltyScore {
 pub(crate) struct CrossValidation {
     pub curve: Vec<PenaltyScore>,
     pub penalty: f64,
-    /// Held-back probabilities under the chosen penalty, those of the base rate, and the outcomes of those rows.
+    /// Held-back probabilities, each fold under the penalty that suits the others (its own rows would be flattered), those of the base rate, and the outcomes of those rows.
     pub probabilities: Vec<f64>,
     pub base: Vec<f64>,
     pub outcomes: Vec<bool>,
@@ -60,10 +60,11 @@ pub(crate) fn cross_validate(
             penalties.iter().try_for_each(|_| tick())?;
         }
     }
+    let sizes: Vec<usize> = folds.iter().map(|(_, held)| held.len()).collect();
     let rows = folds.iter().flat_map(|(_, held)| held.iter().copied());
     Ok(CrossValidation {
         rows: rows.collect(),
-        ..judge(pooled, outcomes, penalties)
+        ..judge(pooled, outcomes, penalties, &sizes)
     })
 }
 
@@ -120,34 +121,58 @@ pub fn penalty_curve(
     Ok(found.curve)
 }
 
-/// Everything but the rows.
-fn judge(mut pooled: HeldBack, outcomes: Vec<bool>, penalties: &[f64]) -> CrossValidation {
-    let losses = |p: &[f64]| -> Vec<f64> {
+/// Everything but the rows; folds have so many held-back rows each.
+fn judge(
+    mut pooled: HeldBack,
+    outcomes: Vec<bool>,
+    penalties: &[f64],
+    sizes: &[usize],
+) -> CrossValidation {
+    let losses = |p: &Vec<f64>| -> Vec<f64> {
         p.iter()
             .zip(&outcomes)
             .map(|(&p, &y)| log_loss(p, y))
             .collect()
     };
+    let losses: Vec<Vec<f64>> = pooled[..penalties.len()].iter().map(losses).collect();
     let average = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
-    let scored = |(&penalty, p): (&f64, &Vec<f64>)| {
-        let losses = losses(p);
-        let log_loss = average(&losses);
+    let scored = |(&penalty, losses): (&f64, &Vec<f64>)| {
+        let log_loss = average(losses);
         PenaltyScore {
             penalty,
             log_loss,
-            standard_error: standard_error(&losses, log_loss),
+            standard_error: standard_error(losses, log_loss),
         }
     };
-    let curve: Vec<PenaltyScore> = penalties.iter().zip(&pooled).map(scored).collect();
-    let best = (0..curve.len())
-        .min_by(|&a, &b| curve[a].log_loss.total_cmp(&curve[b].log_loss))
-        .unwrap_or(0);
+    let curve: Vec<PenaltyScore> = penalties.iter().zip(&losses).map(scored).collect();
+    let best = lowest(curve.iter().map(|score| score.log_loss));
+    let mut probabilities = Vec::with_capacity(outcomes.len());
+    let mut start = 0;
+    for &size in sizes {
+        let fold = start..start + size;
+        let others = |l: &Vec<f64>| l.iter().sum::<f64>() - l[fold.clone()].iter().sum::<f64>();
+        let chosen = if sizes.len() > 1 {
+            lowest(losses.iter().map(others))
+        } else {
+            best
+        };
+        probabilities.extend_from_slice(&pooled[chosen][fold.clone()]);
+        start = fold.end;
+    }
     CrossValidation {
         penalty: penalties[best],
         base: std::mem::take(&mut pooled[penalties.len()]),
-        probabilities: std::mem::take(&mut pooled[best]),
+        probabilities,
         rows: Vec::new(),
         curve,
         outcomes,
     }
+}
+
+/// The place of the lowest figure.
+fn lowest(figures: impl Iterator<Item = f64>) -> usize {
+    let numbered = figures.enumerate();
+    numbered
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0, |(at, _)| at)
 }

@@ -36,8 +36,8 @@ const LEAST_WEIGHT: f64 = 0.5;
 /// Most rows that are looked at.
 const MOST_ROWS: usize = 50_000;
 /// Later quotes lie further from the training data than held-back parts of it: under a steady drift their squared error
-/// is that many times as large with five parts.
-const BEYOND: f64 = 3.0;
+/// is that many times as large with five parts, for half as long after the training data as these go back.
+const BEYOND: f64 = 4.7;
 
 /// Left-over variances of the log-odds.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -3,8 +3,6 @@
 //! Deliberately no choice is made here: figures of the test rows decide nothing.
 
 use crate::Error;
-use crate::blend::Blend;
-use crate::calibrate::Calibration;
 use crate::choose::Chosen;
 use crate::importance::{Importance, thinned};
 use crate::learning_curve::{LearningCurve, learning_curve};
@@ -68,14 +66,8 @@ pub(crate) fn evaluate_all(
         |p: &[f64], threshold| evaluate_grouped(p, &test.won, groups, base, threshold, seed);
     // A constant has one threshold that differs from calling nothing: calling everything.
     let constant = figures(&vec![base; test.won.len()], base);
-    let alone = |at: usize| -> Result<Evaluation, Error> {
-        let learned = Model {
-            serves_base_rate: false,
-            blend: Blend::only(at, 2),
-            calibration: Calibration::Identity,
-            ..fitted.clone()
-        };
-        Ok(figures(&learned.probabilities(&test.table)?, threshold))
+    let alone = |model: &Model| -> Result<Evaluation, Error> {
+        Ok(figures(&model.probabilities(&test.table)?, threshold))
     };
     let weights = fitted.blend();
     let candidate = |name, weight: f64, at: usize, evaluation| Candidate {
@@ -89,12 +81,11 @@ pub(crate) fn evaluate_all(
     } else {
         figures(&fitted.probabilities(&test.table)?, threshold)
     };
-    let mut candidates = vec![
-        candidate(BASE_RATE, weights[2], 0, constant),
-        candidate(LOGISTIC, weights[0], 1, alone(0)?),
-    ];
-    if fitted.boosted.is_some() {
-        candidates.push(candidate(BOOSTED, weights[1], 2, alone(1)?));
+    let mut candidates = vec![candidate(BASE_RATE, weights[2], 0, constant)];
+    for (at, name) in [LOGISTIC, BOOSTED].into_iter().enumerate() {
+        if let Some(model) = fitted.alone(at) {
+            candidates.push(candidate(name, weights[at], at + 1, alone(&model)?));
+        }
     }
     Ok((served, candidates))
 }

@@ -55,6 +55,7 @@ mod price;
 mod reading;
 mod recommend;
 mod score;
+mod signal;
 mod similar;
 mod split;
 mod spread;

@@ -178,6 +178,18 @@ impl Model {
         Ok(Built { model, fit })
     }
 
+    /// The same with all the weight on the linear (0) or the boosted part (1), as it is without calibration; `None` where it
+    /// has no such part.
+    #[must_use]
+    pub fn alone(&self, at: usize) -> Option<Self> {
+        (at == 0 || (at == 1 && self.boosted.is_some())).then(|| Self {
+            serves_base_rate: false,
+            blend: Blend::only(at, 2),
+            calibration: Calibration::Identity,
+            ..self.clone()
+        })
+    }
+
     fn block_spreads(&self, rows: &Sparse) -> Vec<f64> {
         let mut block_of = vec![usize::MAX; self.encoder.width];
         for (b, block) in self.encoder.blocks.iter().enumerate() {

@@ -78,7 +78,8 @@ pub struct Trained {
     /// What more data would bring: trainings with the chosen settings on nested parts of the training rows, tried on the
     /// test rows.
     pub learning_curve: LearningCurve,
-    /// Whether cross-validation beats the base rate clearly. If not, the base rate is served.
+    /// Whether cross-validation beats the base rate clearly, or at all where a test of all columns together finds a clear
+    /// signal. If not, the base rate is served.
     pub beats_base_rate: bool,
     /// Whether the test rows are the newest ones; otherwise they were drawn at random.
     pub tested_on_newest: bool,

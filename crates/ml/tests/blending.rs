@@ -124,7 +124,8 @@ fn a_useless_companion_gets_nothing() {
         .for_each(|p| *p = sigmoid(2.0 * normal(&mut rng)));
     let choice = fit_blend(&told, &rate(&won), &won, None).unwrap();
     assert_eq!(choice.blend.weights[1], 0.0);
-    assert!(choice.blend.weights[0] > 0.9);
+    // One, within three standard errors (0.034 each) and a little less for the weights that are usual.
+    assert!(choice.blend.weights[0] > 0.88, "{:?}", choice.blend);
 }
 
 #[test]

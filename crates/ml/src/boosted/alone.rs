@@ -104,11 +104,11 @@ fn good_rounds(sample: &Sample, train: usize, settings: &Settings) -> Rounds {
     };
     let (fitted, held) = (side(0..train), side(train..sample.won.len()));
     let mut trials = [Trial::new(fitted, held, settings)];
-    let (first, _) = Trial::best_rounds(&trials);
+    let first = Trial::best_rounds(&trials);
     let mut pairs = 0;
     if settings.pairs > 0 && matches!(settings.family, Family::Additive { .. }) {
         Trial::add_pairs(&mut trials, first, 1);
-        (pairs, _) = Trial::best_rounds(&trials);
+        pairs = Trial::best_rounds(&trials);
     }
     Rounds { first, pairs }
 }

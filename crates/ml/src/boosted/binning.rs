@@ -16,6 +16,8 @@ use crate::table::{MISSING_CODE, Role, Values};
 const MOST_FEATURES: usize = 20_000;
 /// Most categories with a bin of their own.
 const MOST_LEVELS: usize = 250;
+/// Rows that a level needs at most for a bin of its own. Rarer ones are for the linear part, which shrinks each by itself.
+const LEVEL_ROWS: usize = 20;
 /// Training rows for every bin of a number feature.
 const ROWS_PER_BIN: usize = 4;
 
@@ -189,7 +191,8 @@ fn midpoint(low: f64, high: f64) -> f64 {
     if middle < high { middle.max(low) } else { low }
 }
 
-/// The most frequent levels with at least a few rows each.
+/// The most frequent levels with at least a few rows each, more of them where there are many levels: splits sort levels by
+/// how they fared, and among many rare ones some always fared well.
 fn names(values: Option<&Values>) -> Bins {
     let Some(Values::Category { codes, levels }) = values else {
         return Bins::Names(Vec::new());
@@ -198,7 +201,8 @@ fn names(values: Option<&Values>) -> Bins {
     for &code in codes.iter().filter(|c| **c != MISSING_CODE) {
         *counts.entry(levels[code as usize].as_str()).or_default() += 1;
     }
-    let least = if codes.len() >= 500 { 5 } else { 3 };
+    let few = if codes.len() >= 500 { 5 } else { 3 };
+    let least = counts.len().clamp(few, LEVEL_ROWS);
     let mut frequent: Vec<(usize, &str)> = counts
         .into_iter()
         .filter(|(_, n)| *n >= least)

@@ -17,6 +17,11 @@ use super::split::Rules;
 use crate::logistic::logit;
 use crate::parallel;
 
+/// How often trials go on; each time makes fewer rounds good, as a rule.
+const MOST_EXTENSIONS: usize = 3;
+/// Stage of the seed with which a trial goes on.
+const GOING_ON: u64 = 1 << 20;
+
 /// Rounds of the two stages of a fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Rounds {
@@ -97,6 +102,16 @@ pub(crate) fn fit_members(train: &Sample, settings: &Settings, rounds: Rounds) -
     })
 }
 
+/// What is chosen of a stage of some trials.
+pub(crate) struct Settled {
+    /// Rounds that suit all trials together.
+    pub rounds: usize,
+    /// Per trial the rounds that suit the others.
+    pub each: Vec<usize>,
+    /// Mean held-back log loss under the latter.
+    pub log_loss: f64,
+}
+
 /// What the second stage of a trial found.
 struct Second {
     additive: Member,
@@ -163,6 +178,45 @@ impl Trial {
         start.clone().extended(steps, pairs, &self.train.binned)
     }
 
+    /// The last stage that was run: the run, what it started from, and its pairs.
+    fn last(&self) -> (&Run, &Member, &[Pair]) {
+        match &self.second {
+            Some(second) => (&second.run, &second.additive, &second.pairs),
+            None => (&self.first, &self.base, &[]),
+        }
+    }
+
+    /// What brings the last stage to `rounds` steps where it stopped before.
+    fn further(&self, rounds: usize) -> Option<Run> {
+        let (so_far, start, pairs) = self.last();
+        let missing = rounds.saturating_sub(so_far.steps.len());
+        if missing == 0 {
+            return None;
+        }
+        let stage = match &self.second {
+            Some(_) => Stage::Pairs(pairs),
+            None => Stage::of(&self.settings),
+        };
+        let to_the_end = Settings {
+            patience: missing,
+            ..with_rounds(&self.settings, missing)
+        };
+        Some(run(
+            &self.train,
+            Some(&self.held),
+            &self.after(so_far, start, so_far.steps.len(), pairs),
+            stage,
+            &to_the_end,
+            seed_of(&self.settings, 0, GOING_ON),
+        ))
+    }
+
+    fn go_on(&mut self, found: Run) {
+        let run = self.second.as_mut().map_or(&mut self.first, |s| &mut s.run);
+        run.steps.extend(found.steps);
+        run.curve.extend(found.curve.into_iter().skip(1));
+    }
+
     /// Goes back to the first stage.
     pub fn forget_pairs(&mut self) {
         self.second = None;
@@ -170,37 +224,81 @@ impl Trial {
 
     /// Held-back log loss before the first and after every step of the last stage that was run.
     fn curve(&self) -> &[f64] {
-        let run = self.second.as_ref().map_or(&self.first, |s| &s.run);
-        &run.curve
+        &self.last().0.curve
     }
 
     /// Log-odds of the held-back rows after so many rounds of the last stage that was run.
     pub fn held_log_odds(&self, rounds: usize) -> Vec<f64> {
-        let member = match &self.second {
-            Some(s) => self.after(&s.run, &s.additive, rounds, &s.pairs),
-            None => self.after(&self.first, &self.base, rounds, &[]),
-        };
-        log_odds(&member, &self.held.binned)
+        let (run, start, pairs) = self.last();
+        log_odds(&self.after(run, start, rounds, pairs), &self.held.binned)
     }
 
-    /// The number of rounds of the last stage with the lowest mean log loss over `trials`, weighted by held-back rows,
-    /// and that log loss.
+    /// The number of rounds of the last stage with the lowest mean log loss over `trials`, weighted by held-back rows.
     ///
     /// A trial that stopped early counts with its last figure.
-    pub fn best_rounds(trials: &[Self]) -> (usize, f64) {
-        let longest = trials.iter().map(|t| t.curve().len()).max().unwrap_or(0);
-        let rows: usize = trials.iter().map(|t| t.held.won.len()).sum();
-        let mean = |round: usize| -> f64 {
-            let of = |t: &Self| {
-                let last = t.curve().len().saturating_sub(1);
-                let loss = t.curve().get(round.min(last)).copied();
-                loss.unwrap_or(0.0) * t.held.won.len() as f64
-            };
-            trials.iter().map(of).sum::<f64>() / rows.max(1) as f64
-        };
-        (0..longest)
-            .map(|round| (round, mean(round)))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .unwrap_or((0, f64::INFINITY))
+    pub fn best_rounds(trials: &[Self]) -> usize {
+        best_of(trials, None)
     }
+
+    /// Finds the rounds of the last stage of `trials`.
+    ///
+    /// A trial that stopped early goes on where others make more rounds good: it would get worse meanwhile, and that
+    /// counts. Each trial's held-back rows are judged by the rounds that the other trials choose, as those which chose
+    /// are flattered by the choice.
+    pub fn settle(trials: &mut [Self], threads: usize) -> Settled {
+        let choose = |trials: &[Self]| -> Settled {
+            let apart = |at: usize| match trials.len() {
+                1 => best_of(trials, None),
+                _ => best_of(trials, Some(at)),
+            };
+            let each: Vec<usize> = (0..trials.len()).map(apart).collect();
+            let loss = trials.iter().zip(&each).map(|(t, &r)| t.total(r));
+            let rows: usize = trials.iter().map(|t| t.held.won.len()).sum();
+            Settled {
+                rounds: best_of(trials, None),
+                log_loss: loss.sum::<f64>() / rows.max(1) as f64,
+                each,
+            }
+        };
+        let mut found = choose(trials);
+        for _ in 0..MOST_EXTENSIONS {
+            let wanted = found
+                .each
+                .iter()
+                .copied()
+                .max()
+                .unwrap_or(0)
+                .max(found.rounds);
+            let further = parallel::map(trials.len(), threads, |at| trials[at].further(wanted));
+            if further
+                .iter()
+                .all(|f| f.as_ref().is_none_or(|f| f.steps.is_empty()))
+            {
+                break;
+            }
+            for (trial, found) in trials.iter_mut().zip(further) {
+                found.into_iter().for_each(|found| trial.go_on(found));
+            }
+            found = choose(trials);
+        }
+        found
+    }
+
+    /// Held-back log loss after so many rounds of the last stage, times rows.
+    fn total(&self, rounds: usize) -> f64 {
+        let last = self.curve().len().saturating_sub(1);
+        let loss = self.curve().get(rounds.min(last)).copied();
+        loss.unwrap_or(0.0) * self.held.won.len() as f64
+    }
+}
+
+/// Rounds with the lowest held-back log loss over all trials but one.
+fn best_of(trials: &[Trial], without: Option<usize>) -> usize {
+    let used = || (0..trials.len()).filter(|&at| Some(at) != without);
+    let longest = used().map(|at| trials[at].curve().len()).max().unwrap_or(0);
+    let total = |round: usize| -> f64 { used().map(|at| trials[at].total(round)).sum() };
+    (0..longest)
+        .map(|round| (round, total(round)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0, |best| best.0)
 }

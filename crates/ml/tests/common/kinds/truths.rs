@@ -1,180 +1,20 @@
-//! Kinds of generated quotes whose true probabilities are known: small, noisy, drifting, bent, wide, rare, with gaps.
+//! The true log-odds of every kind, and the columns that it has.
 //!
-//! The truths are those of `benches/many_sets.py`, and one like that of `valutai sample`. Deliberately nothing is drawn
-//! from real data, and no claim is made that a market looks like any of them.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::allow_attributes,
-    reason = "a helper of several programs, none of which uses all of it"
-)]
+//! Deliberately one function per kind: what they have in common is drawn by `Draw`.
 
-use ml::{Column, Role, Table, TrainingSet, Values};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use ml::{Role, Values};
+use rand::Rng;
 
-use super::{normal, sigmoid};
+use super::super::{normal, sigmoid};
+use super::{Draw, REGIONS};
 
-/// A kind of data.
-pub struct Kind {
-    pub name: &'static str,
-    /// Rows that it is made for.
-    pub rows: usize,
-    make: fn(&mut Draw),
-}
-
-/// Rows to learn from, rows to predict, and the true probabilities of the latter.
-pub struct Known {
-    pub train: TrainingSet,
-    pub test: Table,
-    pub truth: Vec<f64>,
-}
-
-/// All kinds, from few rows to many.
-pub const KINDS: [Kind; 17] = [
-    Kind::new("tiny", 80, small_linear),
-    Kind::new("small linear", 300, small_linear),
-    Kind::new("wide", 800, wide),
-    Kind::new("noisy", 1500, noisy),
-    Kind::new("sampler", 2000, sampler),
-    Kind::new("products", 2500, products),
-    Kind::new("levels", 2500, levels),
-    Kind::new("slopes", 3000, slopes),
-    Kind::new("missing", 3000, missing),
-    Kind::new("steps", 3000, steps),
-    Kind::new("heavy", 3000, heavy),
-    Kind::new("drifting", 4000, drifting),
-    Kind::new("interactions", 5000, interactions),
-    Kind::new("rare", 6000, rare),
-    Kind::new("customers", 6000, customers),
-    Kind::new("curved", 2000, curved),
-    Kind::new("crossed", 1000, crossed),
-];
-
-impl Kind {
-    const fn new(name: &'static str, rows: usize, make: fn(&mut Draw)) -> Self {
-        Self { name, rows, make }
-    }
-
-    /// `rows` to learn from and `tested` more to predict; where the kind has days, these are the newest.
-    pub fn draw(&self, rows: usize, tested: usize, seed: u64) -> Known {
-        let mut draw = Draw {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            rows: rows + tested,
-            columns: Vec::new(),
-            log_odds: Vec::new(),
-            dated: true,
-        };
-        (self.make)(&mut draw);
-        draw.known(rows)
-    }
-}
-
-/// A set that is being drawn.
-struct Draw {
-    rng: ChaCha8Rng,
-    rows: usize,
-    columns: Vec<Column>,
-    log_odds: Vec<f64>,
-    dated: bool,
-}
-
-/// The columns that most kinds have.
-struct Usual {
-    /// Price over list price.
-    ratio: Vec<f64>,
-    list: Vec<f64>,
-    weeks: Vec<f64>,
-    region: Vec<usize>,
-}
-
-const REGIONS: [&str; 4] = ["north", "east", "south", "west"];
-
-impl Draw {
-    fn numbers(&mut self, name: &str, role: Role, values: &[f64]) {
-        let values = Values::Number(values.to_vec());
-        self.columns.push(Column::new(name, role, values));
-    }
-
-    fn texts(&mut self, name: &str, codes: &[usize], text: impl Fn(usize) -> String) {
-        let cells: Vec<String> = codes.iter().map(|&c| text(c)).collect();
-        let cells: Vec<Option<&str>> = cells.iter().map(|c| Some(c.as_str())).collect();
-        let column = Column::from_texts(name, Role::Feature, &cells);
-        self.columns.push(column);
-    }
-
-    fn each(&mut self, mut one: impl FnMut(&mut ChaCha8Rng) -> f64) -> Vec<f64> {
-        (0..self.rows).map(|_| one(&mut self.rng)).collect()
-    }
-
-    fn normals(&mut self) -> Vec<f64> {
-        self.each(normal)
-    }
-
-    fn codes(&mut self, levels: usize) -> Vec<usize> {
-        (0..self.rows)
-            .map(|_| self.rng.random_range(0..levels))
-            .collect()
-    }
-
-    fn usual(&mut self) -> Usual {
-        let list = self.each(|r| (8.0 + 0.5 * normal(r)).exp());
-        let ratio = self.each(|r| r.random_range(0.7..1.1));
-        let share = self.each(|r| r.random_range(0.45..0.65));
-        let weeks = self.each(|r| r.random_range(1.0..12.0));
-        let region = self.codes(4);
-        let times =
-            |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
-        self.numbers("list", Role::ListPrice, &list);
-        self.numbers("price", Role::Price, &times(&list, &ratio));
-        self.numbers("cost", Role::Cost, &times(&list, &share));
-        self.numbers("weeks", Role::Feature, &weeks);
-        self.texts("region", &region, |c| REGIONS[c].to_owned());
-        Usual {
-            ratio,
-            list,
-            weeks,
-            region,
-        }
-    }
-
-    fn truth(&mut self, of: impl Fn(usize) -> f64) {
-        self.log_odds = (0..self.rows).map(of).collect();
-    }
-
-    fn known(mut self, rows: usize) -> Known {
-        let truth: Vec<f64> = self.log_odds.iter().map(|&z| sigmoid(z)).collect();
-        let won: Vec<bool> = truth
-            .iter()
-            .map(|&p| self.rng.random::<f64>() < p)
-            .collect();
-        let days: Vec<i32> = (0..self.rows)
-            .map(|r| 18_000 + (r * 1200 / self.rows) as i32)
-            .collect();
-        let table = Table {
-            columns: self.columns,
-        };
-        let (first, last): (Vec<usize>, Vec<usize>) = (0..self.rows).partition(|&r| r < rows);
-        Known {
-            train: TrainingSet {
-                features: table.select(&first),
-                outcome: won[..rows].to_vec(),
-                date: self.dated.then(|| days[..rows].to_vec()),
-                group: None,
-            },
-            test: table.select(&last),
-            truth: truth[rows..].to_vec(),
-        }
-    }
-}
-
-fn small_linear(d: &mut Draw) {
+pub(super) fn small_linear(d: &mut Draw) {
     let u = d.usual();
     let place = [0.6, 0.0, -0.3, -0.4];
     d.truth(|r| -6.0 * (u.ratio[r] - 0.9) - 0.1 * (u.weeks[r] - 6.0) + place[u.region[r]]);
 }
 
-fn noisy(d: &mut Draw) {
+pub(super) fn noisy(d: &mut Draw) {
     let u = d.usual();
     let noise: Vec<Vec<f64>> = (0..6).map(|_| d.normals()).collect();
     for (k, values) in noise.iter().enumerate() {
@@ -183,7 +23,7 @@ fn noisy(d: &mut Draw) {
     d.truth(|r| -0.8 - 1.5 * (u.ratio[r] - 0.9) + 0.15 * noise[0][r] - 0.1 * noise[1][r]);
 }
 
-fn drifting(d: &mut Draw) {
+pub(super) fn drifting(d: &mut Draw) {
     let u = d.usual();
     let rows = d.rows as f64;
     d.truth(|r| {
@@ -192,7 +32,7 @@ fn drifting(d: &mut Draw) {
     });
 }
 
-fn interactions(d: &mut Draw) {
+pub(super) fn interactions(d: &mut Draw) {
     let u = d.usual();
     let size = d.each(|r| r.random_range(-2.0..2.0));
     d.numbers("size", Role::Feature, &size);
@@ -204,7 +44,7 @@ fn interactions(d: &mut Draw) {
     });
 }
 
-fn slopes(d: &mut Draw) {
+pub(super) fn slopes(d: &mut Draw) {
     let u = d.usual();
     d.dated = false;
     let steep = [-16.0, -8.0, -4.0, -1.0];
@@ -212,7 +52,7 @@ fn slopes(d: &mut Draw) {
 }
 
 /// Many levels of unequal frequency with an effect each.
-fn of_levels(d: &mut Draw, count: usize, spread: f64) {
+pub(super) fn of_levels(d: &mut Draw, count: usize, spread: f64) {
     let u = d.usual();
     let effect: Vec<f64> = (0..count).map(|_| spread * normal(&mut d.rng)).collect();
     let mut sums = Vec::with_capacity(count);
@@ -232,15 +72,15 @@ fn of_levels(d: &mut Draw, count: usize, spread: f64) {
     d.truth(|r| -0.5 - 5.0 * (u.ratio[r] - 0.9) + effect[who[r]]);
 }
 
-fn customers(d: &mut Draw) {
+pub(super) fn customers(d: &mut Draw) {
     of_levels(d, 1500, 1.2);
 }
 
-fn products(d: &mut Draw) {
+pub(super) fn products(d: &mut Draw) {
     of_levels(d, 300, 0.8);
 }
 
-fn missing(d: &mut Draw) {
+pub(super) fn missing(d: &mut Draw) {
     let u = d.usual();
     let x = d.normals();
     let gone: Vec<bool> = x
@@ -264,7 +104,7 @@ fn missing(d: &mut Draw) {
     d.truth(|r| -0.3 - 4.0 * (u.ratio[r] - 0.9) + if gone[r] { -1.5 } else { 0.8 * x[r] });
 }
 
-fn rare(d: &mut Draw) {
+pub(super) fn rare(d: &mut Draw) {
     let u = d.usual();
     d.truth(|r| {
         let north = if u.region[r] == 0 { 0.8 } else { 0.0 };
@@ -272,7 +112,7 @@ fn rare(d: &mut Draw) {
     });
 }
 
-fn wide(d: &mut Draw) {
+pub(super) fn wide(d: &mut Draw) {
     let x: Vec<Vec<f64>> = (0..200).map(|_| d.normals()).collect();
     for (k, values) in x.iter().enumerate() {
         d.numbers(&format!("n{k}"), Role::Feature, values);
@@ -283,7 +123,7 @@ fn wide(d: &mut Draw) {
     });
 }
 
-fn steps(d: &mut Draw) {
+pub(super) fn steps(d: &mut Draw) {
     let u = d.usual();
     let rival = d.each(|r| 0.92 + 0.04 * normal(r));
     let quoted: Vec<f64> = u.list.iter().zip(&rival).map(|(l, r)| l * r).collect();
@@ -297,7 +137,7 @@ fn steps(d: &mut Draw) {
     });
 }
 
-fn levels(d: &mut Draw) {
+pub(super) fn levels(d: &mut Draw) {
     let mut sums = vec![-0.6; d.rows];
     for k in 0..8 {
         let effect: Vec<f64> = (0..10).map(|_| 0.45 * normal(&mut d.rng)).collect();
@@ -309,7 +149,7 @@ fn levels(d: &mut Draw) {
     d.truth(|r| sums[r]);
 }
 
-fn heavy(d: &mut Draw) {
+pub(super) fn heavy(d: &mut Draw) {
     let x: Vec<Vec<f64>> = (0..6)
         .map(|_| d.each(|r| (2.0 * normal(r)).exp()))
         .collect();
@@ -321,7 +161,7 @@ fn heavy(d: &mut Draw) {
 }
 
 /// Bends that no straight line follows, none of them sharp.
-fn curved(d: &mut Draw) {
+pub(super) fn curved(d: &mut Draw) {
     let x: Vec<Vec<f64>> = (0..8).map(|_| d.normals()).collect();
     for (k, values) in x.iter().enumerate() {
         d.numbers(&format!("n{k}"), Role::Feature, values);
@@ -331,7 +171,7 @@ fn curved(d: &mut Draw) {
 }
 
 /// Two categories whose levels act together only, and a straight number.
-fn crossed(d: &mut Draw) {
+pub(super) fn crossed(d: &mut Draw) {
     let u = d.usual();
     let segment = d.codes(3);
     d.texts("segment", &segment, |s| format!("s{s}"));
@@ -341,8 +181,75 @@ fn crossed(d: &mut Draw) {
     });
 }
 
+/// Nothing that the columns say has to do with the outcome.
+pub(super) fn no_signal(d: &mut Draw) {
+    d.usual();
+    for k in 0..4 {
+        let values = d.normals();
+        d.numbers(&format!("n{k}"), Role::Feature, &values);
+    }
+    let who = d.codes(40);
+    d.texts("who", &who, |w| format!("k{w}"));
+    d.truth(|_| -0.8);
+}
+
+/// The first function of Friedman (1991) in log-odds, with seven columns that do nothing.
+pub(super) fn friedman(d: &mut Draw) {
+    let x: Vec<Vec<f64>> = (0..12)
+        .map(|_| d.each(|r| r.random_range(0.0..1.0)))
+        .collect();
+    for (k, values) in x.iter().enumerate() {
+        d.numbers(&format!("n{k}"), Role::Feature, values);
+    }
+    d.dated = false;
+    d.truth(|r| {
+        let wave = 10.0 * (std::f64::consts::PI * x[0][r] * x[1][r]).sin();
+        let bend = 20.0 * (x[2][r] - 0.5).powi(2);
+        (wave + bend + 10.0 * x[3][r] + 5.0 * x[4][r] - 14.0) / 3.0
+    });
+}
+
+/// About one quote in twenty is lost.
+pub(super) fn seldom_lost(d: &mut Draw) {
+    let u = d.usual();
+    let place = [0.7, 0.0, -0.4, -0.6];
+    d.truth(|r| 3.3 - 7.0 * (u.ratio[r] - 0.9) + place[u.region[r]]);
+}
+
+/// Values are missing the more often the worse they are, and the level of a category says which are.
+pub(super) fn gaps(d: &mut Draw) {
+    let u = d.usual();
+    let x: Vec<Vec<f64>> = (0..3).map(|_| d.normals()).collect();
+    for (k, values) in x.iter().enumerate() {
+        let known = d.each(|r| r.random());
+        let seen = values
+            .iter()
+            .zip(&known)
+            .enumerate()
+            .map(|(r, (&x, &u01))| {
+                let gone = u01 < sigmoid(-1.0 - 1.5 * x + if u.region[r] == 0 { 1.0 } else { 0.0 });
+                if gone { f64::NAN } else { x }
+            });
+        let seen: Vec<f64> = seen.collect();
+        d.numbers(&format!("n{k}"), Role::Feature, &seen);
+    }
+    // What is not seen has no effect, so that the truth is a function of what is.
+    let seen: Vec<Vec<f64>> = (0..3)
+        .map(|k| match &d.columns[d.columns.len() - 3 + k].values {
+            Values::Number(v) => v
+                .iter()
+                .map(|x| if x.is_nan() { -0.8 } else { *x })
+                .collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    d.truth(|r| {
+        -0.4 - 4.0 * (u.ratio[r] - 0.9) + 0.6 * seen[0][r] + 0.4 * seen[1][r] - 0.3 * seen[2][r]
+    });
+}
+
 /// As `valutai sample` draws: two effects depend on another column, three columns have none.
-fn sampler(d: &mut Draw) {
+pub(super) fn sampler(d: &mut Draw) {
     let people = (d.rows / 15).clamp(12, 192);
     let home: Vec<(usize, usize)> = (0..people)
         .map(|_| (d.rng.random_range(0..4), d.rng.random_range(0..4)))
@@ -377,6 +284,11 @@ fn sampler(d: &mut Draw) {
     d.numbers("list", Role::ListPrice, &list);
     d.numbers("price", Role::Price, &price);
     d.numbers("cost", Role::Cost, &cost);
+    let discount: Vec<f64> = ratio
+        .iter()
+        .map(|r| (1000.0 * (1.0 - r)).round() / 10.0)
+        .collect();
+    d.numbers("discount", Role::Discount, &discount);
     d.numbers("rivals", Role::Feature, &rivals);
     d.numbers("days", Role::Feature, &days);
     d.truth(|r| {
