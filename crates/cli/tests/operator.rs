@@ -77,7 +77,7 @@ async fn operators_settle_dead_letters_and_nobody_else_does() -> TestResult {
     let mut world = World::on(&SERVICES, servers.postgres_url(), servers.nats_url()).await?;
     let token = Key::generate().to_base64();
     world.launch.subject_prefix = "valutai".to_owned();
-    world.launch.nats_urls = nats_config::urls(&servers, &users);
+    world.launch.nats_urls = nats_config::urls(std::slice::from_ref(&servers), &users);
     world.launch.operator = Some(OperatorToken::of(&token));
     world.start().await?;
     let owner = sign_up(&world, "operated").await?;

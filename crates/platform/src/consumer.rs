@@ -11,7 +11,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pu
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt, future::BoxFuture};
 use prost::Name;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 pub use self::delivery::{Delivered, Delivery, Told};
@@ -26,6 +26,9 @@ use crate::{
 const LAST_DELIVERY: i64 = 5;
 /// A message that comes this often was taken by processes that ended before they said what became of it.
 const TOO_OFTEN: i64 = 10;
+/// Longest wait for JetStream to say that a consumer is there. A cluster that is electing a leader loses what it is asked, so
+/// that it is better asked again.
+const ENSURED_WITHIN: Duration = Duration::from_secs(2);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const PULL_HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -253,7 +256,10 @@ impl Consumer {
     }
 
     async fn pull(&self, bus: &Bus, shutdown: &Shutdown) -> Result<()> {
-        let consumer = self.ensure(bus).await?;
+        let consumer = timeout(ENSURED_WITHIN, self.ensure(bus)).await;
+        let consumer = consumer.map_err(|_| {
+            crate::Error::Bus("JetStream does not answer, it may be electing a leader".to_owned())
+        })??;
         match self.turns {
             Turns::InOrder => self.pull_in_order(&consumer, bus, shutdown).await,
             Turns::OnePerReplica => self.pull_some(&consumer, bus, shutdown, 1).await,

@@ -35,6 +35,7 @@ pub mod patience;
 pub mod rpc;
 pub mod service;
 pub mod shutdown;
+pub mod streams;
 pub mod tail;
 pub mod telemetry;
 pub mod wire;

@@ -202,7 +202,7 @@ pub async fn start(
         .as_ref()
         .map(|_| erase::consumer(&kit, service.name));
     for consumer in wiring.consumers.into_iter().chain(erasure) {
-        consumer.ensure(&kit.bus).await?;
+        until_there("JetStream", || consumer.ensure(&kit.bus)).await?;
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
     }
     if !wiring.rpc.is_empty() {

@@ -272,21 +272,28 @@ pub fn outsiders(prefix: &str, key: &Key) -> NatsOutsiders {
     }
 }
 
-/// Where each of these users finds the server; nowhere of its own where the server was not started for
+/// Where each of these users finds the server, or those of a cluster; nowhere of its own where they were not started for
 /// them.
 #[must_use]
-pub fn urls(servers: &Servers, users: &[NatsUser]) -> BTreeMap<String, Secret> {
-    let Some((_, host)) = servers
-        .nats_monitor_url()
-        .and_then(|_| servers.nats_url().rsplit_once('@'))
-    else {
+pub fn urls(servers: &[Servers], users: &[NatsUser]) -> BTreeMap<String, Secret> {
+    let ours = servers
+        .iter()
+        .filter(|server| server.nats_monitor_url().is_some());
+    let hosts: Vec<&str> = ours
+        .filter_map(|server| Some(server.nats_url().rsplit_once('@')?.1))
+        .collect();
+    if hosts.is_empty() {
         return BTreeMap::new();
-    };
+    }
     users
         .iter()
         .map(|user| {
-            let url = format!("nats://{}:{}@{host}", user.name, user.password);
-            (user.name.clone(), Secret::new(url))
+            let (name, password) = (&user.name, &user.password);
+            let urls = hosts
+                .iter()
+                .map(|host| format!("nats://{name}:{password}@{host}"));
+            let urls = urls.collect::<Vec<_>>().join(",");
+            (name.clone(), Secret::new(urls))
         })
         .collect()
 }
