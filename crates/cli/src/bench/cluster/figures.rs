@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     io::{self, Write},
     time::Instant,
 };
@@ -11,6 +10,7 @@ use std::{
 use serde::Serialize;
 use tonic::Code;
 
+use super::span::Span;
 use crate::bench::{
     figures::Machine,
     loss::LossRun,
@@ -19,62 +19,6 @@ use crate::bench::{
         load::{Attempt, Done, End},
     },
 };
-
-/// A time that begins with a kill, or with the load, and ends with the next one's beginning.
-#[derive(Debug)]
-pub struct Span {
-    what: &'static str,
-    role: String,
-    begun: Instant,
-    healthy: Instant,
-}
-
-impl Span {
-    /// The time without a kill.
-    #[must_use]
-    pub fn calm(begun: Instant) -> Self {
-        Self {
-            what: "nothing",
-            role: String::new(),
-            begun,
-            healthy: begun,
-        }
-    }
-
-    /// Now something is killed.
-    #[must_use]
-    pub fn begin(what: &'static str, role: String) -> Self {
-        Self {
-            role,
-            ..Self::calm(Instant::now())
-        }
-        .of(what)
-    }
-
-    fn of(self, what: &'static str) -> Self {
-        Self { what, ..self }
-    }
-
-    /// Now it is well again.
-    #[must_use]
-    pub fn healthy(self) -> Self {
-        Self {
-            healthy: Instant::now(),
-            ..self
-        }
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = (self.healthy - self.begun).as_secs_f64();
-        write!(f, "{} killed, healthy after {seconds:.1} s", self.what)?;
-        match self.role.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", self.role),
-        }
-    }
-}
 
 /// What a kill did to the callers.
 #[derive(Debug, Clone, Serialize)]

@@ -17,7 +17,10 @@ use platform::{
 use rand::{SeedableRng as _, seq::SliceRandom as _};
 use rand_chacha::ChaCha20Rng;
 
-use self::figures::{Backlog, ClusterFigures, Span};
+use self::{
+    figures::{Backlog, ClusterFigures},
+    span::Span,
+};
 use super::{
     figures::{Machine, print},
     loss::{Kills, check},
@@ -34,6 +37,7 @@ use crate::{
 };
 
 pub mod figures;
+pub mod span;
 
 /// nats-servers of the cluster, and copies of each stream.
 const NATS_SERVERS: usize = 3;
