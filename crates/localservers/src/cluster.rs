@@ -132,7 +132,7 @@ impl Cluster {
     /// A page of the first server that answers.
     fn page(&self, path: &str) -> Option<Value> {
         let mut ports = self.servers.iter().filter_map(Servers::nats_monitor_port);
-        ports.find_map(|port| monitor::ask(port, path).ok())
+        ports.find_map(|port| monitor::ask(&format!("127.0.0.1:{port}"), path).ok())
     }
 
     fn place(&self, name: &Value) -> Option<usize> {
@@ -147,7 +147,7 @@ impl Cluster {
         };
         let deadline = Instant::now() + HEALTHY_LIMIT;
         loop {
-            let reason = match monitor::ask(port, "/healthz") {
+            let reason = match monitor::ask(&format!("127.0.0.1:{port}"), "/healthz") {
                 Ok(page) if page["status"] == "ok" => return Ok(()),
                 Ok(page) => page["error"].as_str().unwrap_or("unhealthy").to_owned(),
                 Err(error) => error.to_string(),

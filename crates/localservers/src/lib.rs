@@ -32,6 +32,7 @@ mod version;
 pub use cluster::Cluster;
 pub use error::Error;
 pub use inspect::{Finding, inspect};
+pub use monitor::ask as nats_page;
 pub use obtain::find_or_obtain;
 pub use options::{Binaries, NatsMember, NatsOutsiders, NatsUser, Options, StartOptions};
 pub use servers::Servers;

@@ -1,8 +1,8 @@
-//! Asks the monitoring pages of a nats-server on this machine. Deliberately one exchange a question, and no more of
+//! Asks the monitoring pages of a nats-server. Deliberately one exchange a question, and no more of
 //! HTTP than these pages speak.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,12 +10,16 @@ use serde_json::Value;
 /// For one exchange.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// The page at a path, as JSON; a server that is not well says so with another status, and in the page.
+/// The page of a server, named as `HOST:PORT`, at a path, as JSON; a server that is not well says so with another status, and
+/// in the page. Blocks.
 ///
 /// # Errors
 /// Where there is no answer, or it is no page of JSON.
-pub(crate) fn ask(port: u16, path: &str) -> io::Result<Value> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+pub fn ask(server: &str, path: &str) -> io::Result<Value> {
+    let mut addresses = server.to_socket_addrs()?;
+    let address = addresses
+        .next()
+        .ok_or_else(|| io::Error::other("the name has no address"))?;
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
     stream.set_write_timeout(Some(ANSWER_LIMIT))?;

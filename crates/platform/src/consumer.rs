@@ -17,7 +17,8 @@ use uuid::Uuid;
 pub use self::delivery::{Delivered, Delivery, Told};
 use crate::{
     bus::{Bus, bus_error},
-    dead::reconcile::INBOX,
+    database::Database,
+    dead::{reconcile::INBOX, watch::Claiming},
     error::{Coded, Fate, Result, chain},
     shutdown::Shutdown,
 };
@@ -78,6 +79,8 @@ pub struct Consumer {
     turns: Turns,
     /// The schema whose inbox has a row for every event that was handled.
     inbox: Option<String>,
+    /// Where it is noted what was given up.
+    database: Option<Database>,
     handlers: HashMap<String, Handler>,
 }
 
@@ -97,6 +100,7 @@ impl Consumer {
             domain: domain.to_owned(),
             turns: Turns::InOrder,
             inbox: None,
+            database: None,
             handlers: HashMap::new(),
         }
     }
@@ -128,6 +132,28 @@ impl Consumer {
             inbox: Some(schema.to_owned()),
             ..self
         }
+    }
+
+    /// Says where what it gives up is noted, so that its service can watch it.
+    pub(crate) fn noting(self, database: Option<&Database>) -> Self {
+        Self {
+            database: database.filter(|_| self.inbox.is_some()).cloned(),
+            ..self
+        }
+    }
+
+    /// What its service watches of it; `None` where it leaves no row for each event.
+    pub(crate) fn claiming(&self, bus: &Bus) -> Option<Claiming> {
+        self.inbox.as_ref()?;
+        Some(Claiming {
+            consumer: self.name.clone(),
+            domain: self.domain.clone(),
+            subjects: self
+                .handlers
+                .keys()
+                .map(|name| bus.subjects().event_of_all(name))
+                .collect(),
+        })
     }
 
     /// Handles an event type, event by event. Of a message with several that fails, those that were handled come again.

@@ -48,6 +48,31 @@ pub struct ConsumerSeen {
     pub is_pulled: bool,
 }
 
+/// The server that a connection leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSeen {
+    /// Its version.
+    pub version: String,
+    /// The cluster that it is part of.
+    pub cluster: Option<String>,
+    /// Largest message that it takes, in bytes.
+    pub max_payload_bytes: usize,
+    /// Whether it keeps streams.
+    pub has_jetstream: bool,
+}
+
+/// The server that a connection leads to.
+#[must_use]
+pub fn server(bus: &Bus) -> ServerSeen {
+    let info = bus.client().server_info();
+    ServerSeen {
+        version: info.version,
+        cluster: info.cluster,
+        max_payload_bytes: info.max_payload,
+        has_jetstream: info.jetstream,
+    }
+}
+
 /// Every stream of a system, by a connection that may see all.
 ///
 /// # Errors
