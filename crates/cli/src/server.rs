@@ -51,6 +51,6 @@ pub async fn run(command: ServerCommand, global: &Global) -> Result<()> {
         ServerCommand::Keys(command) => keys::run(command).await,
         ServerCommand::NatsConfig(args) => nats_config::run(&args),
         ServerCommand::DeadLetters(command) => dead_letters::run(command, global.output).await,
-        ServerCommand::Doctor(args) => doctor::run(&args, global.output),
+        ServerCommand::Doctor(args) => doctor::run(&args, global).await,
     }
 }

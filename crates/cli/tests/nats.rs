@@ -99,7 +99,7 @@ async fn walled_world() -> TestResult<(World, Servers, Vec<NatsUser>, PathBuf)> 
     .await??;
     let mut world = World::on(&SERVICES, servers.postgres_url(), servers.nats_url()).await?;
     world.launch.subject_prefix = "valutai".to_owned();
-    world.launch.nats_urls = nats_config::urls(&servers, &users);
+    world.launch.nats_urls = nats_config::urls(std::slice::from_ref(&servers), &users);
     assert_eq!(world.launch.nats_urls.len(), SERVICES.len());
     world.start().await?;
     Ok((world, servers, users, dir))

@@ -9,6 +9,7 @@
 //! It is deliberately not a process supervisor (a server that dies on its own stays dead), not a
 //! client of either server, and not what production runs on.
 
+mod cluster;
 mod command;
 mod environment;
 mod error;
@@ -17,6 +18,7 @@ mod find;
 mod identity;
 mod inspect;
 mod keeper;
+mod monitor;
 mod nats;
 mod obtain;
 mod options;
@@ -27,10 +29,12 @@ mod servers;
 mod shared;
 mod version;
 
+pub use cluster::Cluster;
 pub use error::Error;
 pub use inspect::{Finding, inspect};
+pub use monitor::ask as nats_page;
 pub use obtain::find_or_obtain;
-pub use options::{Binaries, NatsOutsiders, NatsUser, Options, StartOptions};
+pub use options::{Binaries, NatsMember, NatsOutsiders, NatsUser, Options, StartOptions};
 pub use servers::Servers;
 pub use shared::{SharedServers, shared_for_run};
 pub use version::{OLDEST_NATS, OLDEST_POSTGRES, Version};

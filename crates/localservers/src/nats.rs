@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::files;
-use crate::options::NatsOutsiders;
+use crate::options::{NatsMember, NatsOutsiders};
 use crate::ports;
 use crate::postgres::Place;
 use crate::process;
@@ -64,7 +64,10 @@ pub(crate) fn start(
     (mut port, mut monitor_port): (u16, u16),
     may_move: bool,
 ) -> Result<Nats, Error> {
-    let password = files::password(&place.data_dir.join("nats.password"))?;
+    let password = match place.nats_member {
+        Some(member) => member.password.clone(),
+        None => files::password(&place.data_dir.join("nats.password"))?,
+    };
     let store = place.data_dir.join("nats");
     files::make_private_dir(&store)?;
     place.identity.give(&store)?;
@@ -76,7 +79,10 @@ pub(crate) fn start(
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let name = format!("valutai-{}", files::random_hex(8));
+        let name = match place.nats_member {
+            Some(member) => member.name.clone(),
+            None => format!("valutai-{}", files::random_hex(8)),
+        };
         let conf = settings(&name, &password, port, monitor_port, place);
         let said_before = files::size(&log);
         let mut child = launch(program, place, &conf, &log)?;
@@ -160,6 +166,9 @@ fn settings(name: &str, password: &str, port: u16, monitor_port: u16, place: Pla
         "pid_file": pid_file(place.data_dir).to_string_lossy(),
         "jetstream": jetstream,
     });
+    if let Some(member) = place.nats_member {
+        settings["cluster"] = cluster(member);
+    }
     let Some(outsiders) = place.nats_outsiders else {
         settings["authorization"] = json!({ "users": users });
         return settings;
@@ -173,6 +182,20 @@ fn settings(name: &str, password: &str, port: u16, monitor_port: u16, place: Pla
         outsiders.account.as_str(): { "imports": outsiders.imports },
     });
     settings
+}
+
+/// How a server finds the others. Clients are told of none, as in production: they are given every address.
+fn cluster(member: &NatsMember) -> Value {
+    const ROUTE: &str = "route";
+    let password = &member.password;
+    let route = |port: &u16| format!("nats://{ROUTE}:{password}@127.0.0.1:{port}");
+    json!({
+        "name": "valutai",
+        "listen": format!("127.0.0.1:{}", member.port),
+        "authorization": { "user": ROUTE, "password": password },
+        "routes": member.ports.iter().map(route).collect::<Vec<_>>(),
+        "no_advertise": true,
+    })
 }
 
 /// Streams of a folder from before there were accounts are those of the services.
@@ -268,6 +291,7 @@ fn kill_and_collect(child: &mut Child, log: &Path) -> Result<(), Error> {
         .map_err(Error::io("collect the server of", log))
 }
 
-fn log_file(data_dir: &Path) -> PathBuf {
+/// Where the server logs.
+pub(crate) fn log_file(data_dir: &Path) -> PathBuf {
     data_dir.join("nats.log")
 }

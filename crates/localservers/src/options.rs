@@ -54,6 +54,27 @@ pub struct StartOptions {
     pub nats_users: Vec<NatsUser>,
     /// How programs outside are let into the NATS server that is started; none are without.
     pub nats_outsiders: Option<NatsOutsiders>,
+    /// Which server of a cluster the NATS server is; it is alone without.
+    pub nats_member: Option<NatsMember>,
+}
+
+/// One nats-server of a cluster on this machine.
+#[derive(Clone)]
+pub struct NatsMember {
+    /// Its name, which it keeps: the others know by it what it holds.
+    pub name: String,
+    /// The loopback port on which the others reach it.
+    pub port: u16,
+    /// The ports of all of them.
+    pub ports: Vec<u16>,
+    /// What they show each other, and the administrator shows to each.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NatsMember {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NatsMember({})", self.name)
+    }
 }
 
 /// How the NATS server lets in users that it does not know: somebody who answers for them is asked.
@@ -100,6 +121,7 @@ impl StartOptions {
             nats_url: None,
             nats_users: Vec::new(),
             nats_outsiders: None,
+            nats_member: None,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::environment::FOREIGN_POSTGRES_SETTINGS;
 use crate::error::Error;
 use crate::files;
 use crate::identity::Identity;
-use crate::options::{NatsOutsiders, NatsUser};
+use crate::options::{NatsMember, NatsOutsiders, NatsUser};
 use crate::ports;
 use crate::process;
 use crate::version::Version;
@@ -45,6 +45,7 @@ pub(crate) struct Place<'a> {
     pub(crate) durable: bool,
     pub(crate) nats_users: &'a [NatsUser],
     pub(crate) nats_outsiders: Option<&'a NatsOutsiders>,
+    pub(crate) nats_member: Option<&'a NatsMember>,
 }
 
 /// A running Postgres.

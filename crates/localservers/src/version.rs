@@ -36,7 +36,8 @@ impl Version {
     }
 
     /// Reads `18.4`, `v2.15.1`, `19beta1` or `2.15.1-RC.1`; `None` where no number comes first.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
         let word = word.strip_prefix('v').unwrap_or(word);
         let digits_and_dots = word
             .find(|c: char| !c.is_ascii_digit() && c != '.')

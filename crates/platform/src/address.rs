@@ -70,12 +70,33 @@ pub fn postgres_url(options: &PgConnectOptions, read_from: &str) -> String {
     url.to_string()
 }
 
-/// Reads an address of NATS, with the file of the authorities that its certificate is judged by.
+/// Reads the addresses of a NATS system, separated by commas: one, or those of all servers of a cluster, any of which will do.
+/// With the file of the authorities that their certificates are judged by.
 ///
 /// # Errors
-/// [`Error::Setting`] where the address is malformed, authorities are named for a connection in the clear, or
-/// their file is none.
-pub fn nats(url: &str, authorities: Option<&Path>) -> Result<ServerAddr> {
+/// [`Error::Setting`] where an address is malformed, the addresses have different users or ask for TLS by half, authorities are
+/// named for a connection in the clear, or their file is none.
+pub fn nats(urls: &str, authorities: Option<&Path>) -> Result<Vec<ServerAddr>> {
+    let addresses = urls
+        .split(',')
+        .map(|url| nats_server(url.trim(), authorities))
+        .collect::<Result<Vec<_>>>()?;
+    let said = |address: &ServerAddr| {
+        (
+            address.username().map(str::to_owned),
+            address.password().map(str::to_owned),
+            address.tls_required(),
+        )
+    };
+    if addresses.iter().any(|one| said(one) != said(&addresses[0])) {
+        return Err(Error::Setting(
+            "the addresses of NATS differ in user, password or TLS: servers of one cluster have the same".to_owned(),
+        ));
+    }
+    Ok(addresses)
+}
+
+fn nats_server(url: &str, authorities: Option<&Path>) -> Result<ServerAddr> {
     let address: ServerAddr = url
         .parse()
         .map_err(|error| Error::Setting(format!("the address of NATS is malformed: {error}")))?;
@@ -216,6 +237,10 @@ mod tests {
             ("nats://u:p@nats:4222", Some(file), "write tls://"),
             ("tls://u:p@nats:4222", Some(file), "cannot be read"),
             ("not an address", None, "malformed"),
+            ("nats://u:p@a:4222,nats://u:p@b:4222", None, "taken"),
+            ("nats://u:p@a:4222,not an address", None, "malformed"),
+            ("nats://u:p@a:4222,nats://v:p@b:4222", None, "differ"),
+            ("nats://u:p@a:4222,tls://u:p@b:4222", None, "differ"),
         ] {
             let said = refusal(nats(url, authorities));
             assert!(said.contains(says), "{url}: {said}");

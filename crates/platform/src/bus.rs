@@ -30,8 +30,9 @@ use crate::{
 /// Messages that are not worth an atomic batch, for which the server makes a folder with files of its own and syncs them,
 /// at about the cost of so many messages.
 const FEW: usize = 6;
-/// Longest wait for an acknowledgement of JetStream.
-const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for an acknowledgement of JetStream: longer than a disk that is busy takes, and about as long as a cluster
+/// takes to elect a leader, which never answers what its predecessor was asked.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A message ready to be published: bytes are moved, never re-encoded.
 #[derive(Debug, Clone)]
@@ -81,7 +82,8 @@ impl Bus {
         subject_prefix: &str,
         name: &str,
     ) -> Result<Self> {
-        let address = address::nats(url.expose(), authorities)?;
+        let addresses = address::nats(url.expose(), authorities)?;
+        let address = &addresses[0];
         // The client takes credentials out of an address only where told to.
         let options = match (address.username(), address.password()) {
             (Some(user), password) => ConnectOptions::with_user_and_password(
@@ -113,7 +115,7 @@ impl Bus {
                 }
                 log_connection_event(event)
             })
-            .connect(address)
+            .connect(addresses)
             .await
             .map_err(|error| Error::Bus(format!("cannot connect to NATS: {error}")))?;
         // Only a connected client knows the server's limits.

@@ -37,7 +37,8 @@ pub struct Config {
     /// Where Postgres is, with the service's own login role; empty where the service has no database. Variable
     /// `VALUTAI_POSTGRES_URL`.
     pub postgres_url: Secret,
-    /// Where NATS is, with credentials. Variable `VALUTAI_NATS_URL`.
+    /// Where NATS is, with credentials; of a cluster the addresses of all servers, separated by commas. Variable
+    /// `VALUTAI_NATS_URL`.
     pub nats_url: Secret,
     /// File with the authorities that the certificate of NATS is judged by, in PEM; the system's without it. Variable
     /// `VALUTAI_NATS_CA_FILE`.

@@ -11,13 +11,14 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pu
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt, future::BoxFuture};
 use prost::Name;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 pub use self::delivery::{Delivered, Delivery, Told};
 use crate::{
     bus::{Bus, bus_error},
-    dead::reconcile::INBOX,
+    database::Database,
+    dead::{reconcile::INBOX, watch::Claiming},
     error::{Coded, Fate, Result, chain},
     shutdown::Shutdown,
 };
@@ -26,6 +27,9 @@ use crate::{
 const LAST_DELIVERY: i64 = 5;
 /// A message that comes this often was taken by processes that ended before they said what became of it.
 const TOO_OFTEN: i64 = 10;
+/// Longest wait for JetStream to say that a consumer is there. A cluster that is electing a leader loses what it is asked, so
+/// that it is better asked again.
+const ENSURED_WITHIN: Duration = Duration::from_secs(2);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const PULL_HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -75,6 +79,8 @@ pub struct Consumer {
     turns: Turns,
     /// The schema whose inbox has a row for every event that was handled.
     inbox: Option<String>,
+    /// Where it is noted what was given up.
+    database: Option<Database>,
     handlers: HashMap<String, Handler>,
 }
 
@@ -94,6 +100,7 @@ impl Consumer {
             domain: domain.to_owned(),
             turns: Turns::InOrder,
             inbox: None,
+            database: None,
             handlers: HashMap::new(),
         }
     }
@@ -125,6 +132,28 @@ impl Consumer {
             inbox: Some(schema.to_owned()),
             ..self
         }
+    }
+
+    /// Says where what it gives up is noted, so that its service can watch it.
+    pub(crate) fn noting(self, database: Option<&Database>) -> Self {
+        Self {
+            database: database.filter(|_| self.inbox.is_some()).cloned(),
+            ..self
+        }
+    }
+
+    /// What its service watches of it; `None` where it leaves no row for each event.
+    pub(crate) fn claiming(&self, bus: &Bus) -> Option<Claiming> {
+        self.inbox.as_ref()?;
+        Some(Claiming {
+            consumer: self.name.clone(),
+            domain: self.domain.clone(),
+            subjects: self
+                .handlers
+                .keys()
+                .map(|name| bus.subjects().event_of_all(name))
+                .collect(),
+        })
     }
 
     /// Handles an event type, event by event. Of a message with several that fails, those that were handled come again.
@@ -253,7 +282,10 @@ impl Consumer {
     }
 
     async fn pull(&self, bus: &Bus, shutdown: &Shutdown) -> Result<()> {
-        let consumer = self.ensure(bus).await?;
+        let consumer = timeout(ENSURED_WITHIN, self.ensure(bus)).await;
+        let consumer = consumer.map_err(|_| {
+            crate::Error::Bus("JetStream does not answer, it may be electing a leader".to_owned())
+        })??;
         match self.turns {
             Turns::InOrder => self.pull_in_order(&consumer, bus, shutdown).await,
             Turns::OnePerReplica => self.pull_some(&consumer, bus, shutdown, 1).await,

@@ -7,6 +7,7 @@ use prost::{Message, Name};
 use proto::{auth::OperationRecorded, rpc::Context};
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ use crate::{
     consumer::Delivered,
     error::{Error, Result},
     outbox::{self, Traced},
-    telemetry,
+    telemetry, walls,
 };
 
 /// A connection that was idle for so long is asked whether it is still there before it is used.
@@ -97,30 +98,16 @@ impl Database {
     /// # Errors
     /// `Walls`, naming what stands open.
     async fn check_walls(&self) -> Result<()> {
-        let (role, open): (String, bool) = sqlx::query_as(
-            "SELECT rolname::text, rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = session_user",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        if open {
+        let role: String = sqlx::query_scalar("SELECT session_user::text")
+            .fetch_one(&self.pool)
+            .await?;
+        if walls::may_bypass(&self.pool, &role).await? != Some(false) {
             return Err(Error::Walls(format!(
                 "the database role {role} can bypass row level security: connect as valutai_{}_app",
                 self.schema
             )));
         }
-        let holes: Vec<String> = sqlx::query_scalar(
-            "SELECT c.relname::text FROM pg_class c
-             JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
-               AND (pg_has_role(session_user, c.relowner, 'MEMBER')
-                 OR (NOT c.relispartition
-                   AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
-                   AND NOT (c.relrowsecurity AND c.relforcerowsecurity))
-                 OR (c.relispartition AND has_table_privilege(session_user, c.oid, 'SELECT')))",
-        )
-        .bind(self.schema)
-        .fetch_all(&self.pool)
-        .await?;
+        let holes = walls::open_tables(&self.pool, self.schema, &role).await?;
         if !holes.is_empty() {
             return Err(Error::Walls(format!(
                 "these tables of schema {} are not walled off by tenant: {}",
@@ -216,6 +203,11 @@ impl Database {
     pub(crate) async fn dedicated(&self) -> Result<PgConnection> {
         let options = self.pool.connect_options();
         Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// A connection for what belongs to no tenant, and is walled off from all of them.
+    pub(crate) async fn outside_tenants(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
     }
 
     /// The schema's name.

@@ -37,6 +37,8 @@ pub struct Launch {
     pub nats_ca: Option<PathBuf>,
     /// First word of every subject and stream.
     pub subject_prefix: String,
+    /// Copies that streams keep.
+    pub stream_replicas: usize,
     /// Folder of encrypted blobs.
     pub blob_dir: PathBuf,
     /// Key-encryption keys.
@@ -146,7 +148,7 @@ impl Launch {
             listen: self.listen,
             tls: self.tls.clone(),
             health_listen: None,
-            stream_replicas: 1,
+            stream_replicas: self.stream_replicas,
             postgres_connections: self.postgres_connections,
             ack_wait: self.ack_wait,
             uploads: self.uploads,

@@ -21,6 +21,7 @@ pub mod database;
 pub mod dead;
 mod erase;
 pub mod error;
+pub mod examine;
 pub mod fair;
 pub mod health;
 pub mod keys;
@@ -35,8 +36,10 @@ pub mod patience;
 pub mod rpc;
 pub mod service;
 pub mod shutdown;
+pub mod streams;
 pub mod tail;
 pub mod telemetry;
+mod walls;
 pub mod wire;
 
 pub use clock::Clock;

@@ -20,7 +20,29 @@ CREATE TABLE IF NOT EXISTS inbox (
     PRIMARY KEY (consumer, event_id)
 );
 CREATE INDEX IF NOT EXISTS inbox_handled_at ON inbox (handled_at);
-GRANT SELECT, INSERT, DELETE ON outbox, inbox TO {app};
+-- Events that a consumer has given up: they were moved to the dead letters, and are not lost.
+CREATE TABLE IF NOT EXISTS buried (
+    consumer text NOT NULL,
+    event_id uuid NOT NULL,
+    buried_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+);
+-- How far each consumer that claims its events was compared with the inbox, and what neither was handled nor buried.
+CREATE TABLE IF NOT EXISTS reconciled (
+    consumer text PRIMARY KEY,
+    position bigint NOT NULL,
+    missing bigint[] NOT NULL,
+    checked_at timestamptz NOT NULL DEFAULT now()
+);
+-- What the service sees and no trace tells, for whoever asks Postgres for metrics.
+CREATE TABLE IF NOT EXISTS watched (
+    name text PRIMARY KEY,
+    number bigint NOT NULL,
+    since timestamptz,
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT, DELETE ON outbox, inbox, buried TO {app};
+GRANT SELECT, INSERT, UPDATE ON reconciled, watched TO {app};
 
 -- Deletes every row of the tenant that the transaction is for, whatever has a tenant_id: also what the
 -- service itself may only append to. Runs as the owner of the tables, who is bound by the same policies.

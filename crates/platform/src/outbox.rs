@@ -349,6 +349,10 @@ async fn delete(connection: &mut PgConnection, rows: &[Pending]) -> Result<()> {
 async fn forget_old_events(connection: &mut PgConnection) -> Result<()> {
     sqlx::query("DELETE FROM inbox WHERE handled_at < now() - make_interval(days => $1)")
         .bind(INBOX_KEPT_DAYS)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM buried WHERE buried_at < now() - make_interval(days => $1)")
+        .bind(INBOX_KEPT_DAYS)
         .execute(connection)
         .await?;
     Ok(())

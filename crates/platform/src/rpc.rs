@@ -115,6 +115,22 @@ impl Transport for NatsTransport {
     }
 }
 
+/// Whether anybody answers calls of a domain, by one of a method that nobody has.
+///
+/// # Errors
+/// Where NATS is away, or refuses.
+pub async fn is_answered(bus: &Bus, domain: &str, patience: Duration) -> Result<bool> {
+    let call = async_nats::Request::new().timeout(Some(patience));
+    let subject = bus.subjects().call(domain, "AreYouThere");
+    match bus.client().send_request(subject, call).await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.kind() {
+            RequestErrorKind::NoResponders | RequestErrorKind::TimedOut => Ok(false),
+            _ => Err(bus_error(error)),
+        },
+    }
+}
+
 /// Answers the calls of a domain's services until told to stop, then finishes those it has taken.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use crate::{
     bus::Bus,
     config::TelemetryConfig,
     consumer::Consumer,
+    dead::watch::keep_reconciling,
     erase,
     error::{Result, chain},
     health::Health,
@@ -201,9 +202,16 @@ pub async fn start(
         .database
         .as_ref()
         .map(|_| erase::consumer(&kit, service.name));
+    let mut claiming = Vec::new();
     for consumer in wiring.consumers.into_iter().chain(erasure) {
-        consumer.ensure(&kit.bus).await?;
+        let consumer = consumer.noting(kit.database.as_ref());
+        claiming.extend(consumer.claiming(&kit.bus));
+        until_there("JetStream", || consumer.ensure(&kit.bus)).await?;
         work.spawn(consumer.run(kit.bus.clone(), kit.shutdown.clone()));
+    }
+    if let Some(database) = kit.database.clone().filter(|_| !claiming.is_empty()) {
+        let (bus, shutdown) = (kit.bus.clone(), kit.shutdown.clone());
+        work.spawn(keep_reconciling(database, bus, claiming, shutdown));
     }
     if !wiring.rpc.is_empty() {
         let serving = rpc::serve(

@@ -4,12 +4,13 @@ mod support;
 
 use async_nats::HeaderMap;
 use platform::{
-    Clock,
+    Clock, Database,
     bus::{Bus, Outgoing},
-    dead::{self, Filter, reconcile::reconcile},
+    dead::{self, Filter, reconcile::reconcile, watch},
 };
 use prost::{Message as _, Name as _};
-use proto::training::TrainingFailed;
+use proto::training::{ModelPromoted, TrainingFailed};
+use sqlx::PgConnection;
 use support::{NOTES, count_notes};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
@@ -242,4 +243,93 @@ async fn what_was_acknowledged_and_never_handled_is_found() -> TestResult {
     assert_eq!(found[0].missing, [2]);
     world.stop().await;
     Ok(())
+}
+
+#[derive(Debug, PartialEq, sqlx::FromRow)]
+struct Compared {
+    position: i64,
+    missing: Vec<i64>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_finds_what_it_acknowledged_and_never_handled() -> TestResult {
+    let mut world = World::running(&[NOTES]).await?;
+    let bus = world.bus().await?;
+    let config = world.launch.config_for("notes")?;
+    let database = Database::connect(&config, "notes", Clock::system()).await?;
+    let mut admin = world.admin().await?;
+    let tenant = Uuid::now_v7();
+    let kind = TrainingFailed::full_name();
+    let types = [kind.clone(), ModelPromoted::full_name()];
+    let compare = || watch::compare_now(&database, &bus, "notes-training", "training", &types);
+    let good = || refused(&Uuid::now_v7().to_string());
+    publish(&bus, tenant, &kind, good()).await?;
+    eventually("the first one is acknowledged", || async {
+        compare().await?;
+        let mut admin = world.admin().await?;
+        Ok(compared(&mut admin)
+            .await?
+            .is_some_and(|found| found.position == 1))
+    })
+    .await?;
+    let lost = publish(&bus, tenant, &kind, good()).await?;
+    publish(&bus, tenant, &kind, refused("no id")).await?;
+    publish(&bus, tenant, &kind, good()).await?;
+    eventually("all is acknowledged", || async {
+        compare().await?;
+        let mut admin = world.admin().await?;
+        Ok(compared(&mut admin)
+            .await?
+            .is_some_and(|found| found.position == 4))
+    })
+    .await?;
+    // What is buried is not lost.
+    let found = compared(&mut admin).await?.unwrap();
+    assert_eq!(found.missing, Vec::<i64>::new());
+
+    // An earlier look, and an inbox that has lost a row since.
+    for statement in [
+        "DELETE FROM notes.inbox WHERE event_id = $1",
+        "UPDATE notes.reconciled SET position = 1 WHERE $1::uuid IS NOT NULL",
+    ] {
+        sqlx::query(statement)
+            .bind(lost)
+            .execute(&mut admin)
+            .await?;
+    }
+    compare().await?;
+    let found = compared(&mut admin).await?.unwrap();
+    assert_eq!((found.position, found.missing), (4, vec![2]));
+    // It stays until it is handled after all, or the stream forgets it.
+    compare().await?;
+    assert_eq!(compared(&mut admin).await?.unwrap().missing, [2]);
+    sqlx::query("INSERT INTO notes.inbox (consumer, event_id) VALUES ('notes-training', $1)")
+        .bind(lost)
+        .execute(&mut admin)
+        .await?;
+    compare().await?;
+    assert_eq!(
+        compared(&mut admin).await?.unwrap().missing,
+        Vec::<i64>::new()
+    );
+
+    let state = watch::count(&database, &bus).await?;
+    assert_eq!(state.count, 1);
+    let watched: (i64, bool) =
+        sqlx::query_as("SELECT number, since = $1 FROM notes.watched WHERE name = 'dead letters'")
+            .bind(state.oldest_at)
+            .fetch_one(&mut admin)
+            .await?;
+    assert_eq!(watched, (1, true));
+    database.close().await;
+    world.stop().await;
+    Ok(())
+}
+
+async fn compared(admin: &mut PgConnection) -> TestResult<Option<Compared>> {
+    Ok(sqlx::query_as(
+        "SELECT position, missing FROM notes.reconciled WHERE consumer = 'notes-training'",
+    )
+    .fetch_optional(admin)
+    .await?)
 }

@@ -67,6 +67,7 @@ impl World {
             nats_urls: BTreeMap::new(),
             nats_ca: None,
             subject_prefix: name.clone(),
+            stream_replicas: 1,
             blob_dir: blob_dir(&name),
             kek: Key::generate().into(),
             audit_key: Key::generate().into(),

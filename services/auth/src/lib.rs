@@ -18,7 +18,7 @@ pub use store::count_sealed;
 
 use std::sync::Arc;
 
-use platform::{Kit, Service, Wiring};
+use platform::{Kit, Service, Wiring, dead::watch::keep_counting};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -40,6 +40,10 @@ async fn wire(kit: Kit) -> platform::Result<Wiring> {
     let mut wiring = Wiring::new()
         .consume(events::consumer(&kit, &commands))
         .task("endings", ending)
+        .task(
+            "dead letters",
+            keep_counting(kit.database(), kit.bus.clone(), kit.shutdown.clone()),
+        )
         .task("rewrapping", jobs::rewrap(commands.clone(), kit.clone()))
         .task("partitions", jobs::keep_partitions(kit.clone()));
     if !kit.config.accounts.providers.is_empty() {

@@ -6,8 +6,10 @@ use clap::Subcommand;
 use crate::{args::Global, error::Result};
 
 pub mod auth;
+pub mod cluster;
 pub mod figures;
 pub mod history;
+pub mod idle;
 pub mod import;
 pub mod loss;
 pub mod predict;
@@ -34,6 +36,10 @@ pub enum BenchCommand {
     Loss(Box<loss::LossBench>),
     /// Replace every replica of every service in turn under a mixed load, and look whether a call failed or anything is lost
     Restarts(Box<restarts::RestartsBench>),
+    /// Measure memory and processor time of each service when nobody calls
+    Idle(Box<idle::IdleBench>),
+    /// Kill each process of a cluster in turn under a mixed load: how long nobody was answered, and whether anything is lost
+    Cluster(Box<cluster::ClusterBench>),
 }
 
 /// Runs a command.
@@ -48,5 +54,7 @@ pub async fn run(command: BenchCommand, global: &Global) -> Result<()> {
         BenchCommand::Auth(args) => auth::run(*args, global.output).await,
         BenchCommand::Loss(args) => loss::run(*args, global.output).await,
         BenchCommand::Restarts(args) => restarts::run(*args, global.output).await,
+        BenchCommand::Idle(args) => idle::run(*args, global.output).await,
+        BenchCommand::Cluster(args) => cluster::run(*args, global.output).await,
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a service of a launch; `program` is `valutai`.
+    /// Starts a service of a launch; `program` is `valutai`, or a folder with a program for each service.
     ///
     /// # Errors
     /// Where it cannot be started.
@@ -51,12 +51,22 @@ impl Process {
         let config = launch
             .config_for(service)
             .map_err(|error| Error::Failed(platform::error::chain(&error)))?;
-        let mut command = Command::new(program);
+        let mut command = match program.is_dir() {
+            true => Command::new(program.join(service)),
+            false => {
+                let mut command = Command::new(program);
+                command.args(["serve", service]);
+                command
+            }
+        };
         command
-            .args(["serve", service])
             .env("VALUTAI_POSTGRES_URL", config.postgres_url.expose())
             .env("VALUTAI_NATS_URL", config.nats_url.expose())
             .env("VALUTAI_SUBJECT_PREFIX", &config.subject_prefix)
+            .env(
+                "VALUTAI_STREAM_REPLICAS",
+                config.stream_replicas.to_string(),
+            )
             .env("VALUTAI_BLOB_DIR", &config.blob_dir)
             .env("VALUTAI_KEK_FILE", Self::key_file(dir))
             .env("VALUTAI_LISTEN", config.listen.to_string())
@@ -124,11 +134,46 @@ impl Process {
     /// Most memory that it held since its start, in MiB; `None` where the system does not tell.
     #[must_use]
     pub fn peak_mib(&self) -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kib / 1024.0)
+        peak_mib(self.id())
     }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+/// Most memory that a process held since its start, in MiB; `None` where the system does not tell.
+#[must_use]
+pub fn peak_mib(id: u32) -> Option<f64> {
+    mib(id, "VmHWM:")
+}
+
+/// Resident memory of a process, in MiB; `None` where the system does not tell.
+#[must_use]
+pub fn memory_mib(id: u32) -> Option<f64> {
+    mib(id, "VmRSS:")
+}
+
+fn mib(id: u32, name: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// Processor time of a process since its start, in seconds, all of its threads together; `None` where the system does not tell.
+#[must_use]
+pub fn processor_seconds(id: u32) -> Option<f64> {
+    /// proc(5): times are in ticks, of which Linux tells programs a hundred a second.
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // Behind the name, which may have anything in it: the state is the third field, the times are the 14th and the 15th.
+    let (_, behind) = stat.rsplit_once(") ")?;
+    let mut times = behind.split_whitespace().skip(11);
+    let (user, system): (f64, f64) = (times.next()?.parse().ok()?, times.next()?.parse().ok()?);
+    Some((user + system) / TICKS)
 }
 
 impl Drop for Process {

@@ -1,7 +1,9 @@
 //! `valutai nats-config`: who may say and hear what on NATS, a user for each service. Deliberately one table:
 //! what is deployed (`deploy/nats/users.conf`) and what `valutai up` runs is made of it.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use localservers::{NatsOutsiders, NatsUser, Servers};
@@ -11,6 +13,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
+pub use self::text::{configuration, tls};
 use crate::{error::Result, output};
 
 /// Options of `nats-config`.
@@ -46,6 +49,9 @@ const ACCOUNT: &str = "VALUTAI";
 
 /// Ends what a service has of an organisation; every service with a domain has it.
 const ERASURE: &str = "auth.v1.OrganizationDeleted";
+
+/// The consumer by which it does.
+const ERASING: (&str, &str, Option<&str>) = ("erasure", "auth", Some(ERASURE));
 
 const TABLE: [Rights; 6] = [
     Rights {
@@ -119,6 +125,14 @@ const TABLE: [Rights; 6] = [
 ];
 
 impl Rights {
+    /// The name of a consumer.
+    fn consumer(&self, word: &str, domain: &str) -> String {
+        match word.is_empty() {
+            true => format!("{}-{domain}", self.service),
+            false => format!("{}-{word}-{domain}", self.service),
+        }
+    }
+
     fn publish(&self, prefix: &str) -> Vec<String> {
         let mut may = Vec::new();
         let mut streams = Vec::new();
@@ -135,16 +149,12 @@ impl Rights {
                 .iter()
                 .map(|domain| format!("{prefix}-rpc.{domain}.*")),
         );
-        let erasure = ("erasure", "auth", Some(ERASURE));
         for (word, domain, event) in self
             .consumers
             .iter()
-            .chain(self.has_domain.then_some(&erasure))
+            .chain(self.has_domain.then_some(&ERASING))
         {
-            let name = match word.is_empty() {
-                true => format!("{}-{domain}", self.service),
-                false => format!("{}-{word}-{domain}", self.service),
-            };
+            let name = self.consumer(word, domain);
             streams.push(domain);
             let of = format!("{prefix}-{domain}.{name}");
             may.push(format!("{prefix}-dead.{name}.>"));
@@ -155,6 +165,11 @@ impl Rights {
                 None => format!("$JS.API.CONSUMER.CREATE.{of}"),
             });
             may.push(format!("$JS.API.CONSUMER.MSG.NEXT.{of}"));
+            // To compare the stream with its inbox, without a further consumer; not who is held to one event of another.
+            if event.is_none() || *domain == self.service {
+                let read = format!("$JS.API.DIRECT.GET.{prefix}-{domain}");
+                may.extend((!may.contains(&read)).then_some(read));
+            }
             may.push(format!("$JS.ACK.{of}.>"));
         }
         if self.service == "auth" {
@@ -277,21 +292,43 @@ pub fn outsiders(prefix: &str, key: &Key) -> NatsOutsiders {
     }
 }
 
-/// Where each of these users finds the server; nowhere of its own where the server was not started for
+/// The consumers that services make, by the domain of their stream; those of the dead letters, which has none, too.
+#[must_use]
+pub fn consumers() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut of_domains: BTreeMap<&str, BTreeSet<String>> =
+        BTreeMap::from([("dead", BTreeSet::new())]);
+    for rights in TABLE.iter().filter(|rights| rights.has_domain) {
+        of_domains.entry(rights.service).or_default();
+        for (word, domain, _) in rights.consumers.iter().chain([&ERASING]) {
+            let name = rights.consumer(word, domain);
+            of_domains.entry(domain).or_default().insert(name);
+        }
+    }
+    of_domains
+}
+
+/// Where each of these users finds the server, or those of a cluster; nowhere of its own where they were not started for
 /// them.
 #[must_use]
-pub fn urls(servers: &Servers, users: &[NatsUser]) -> BTreeMap<String, Secret> {
-    let Some((_, host)) = servers
-        .nats_monitor_url()
-        .and_then(|_| servers.nats_url().rsplit_once('@'))
-    else {
+pub fn urls(servers: &[Servers], users: &[NatsUser]) -> BTreeMap<String, Secret> {
+    let ours = servers
+        .iter()
+        .filter(|server| server.nats_monitor_url().is_some());
+    let hosts: Vec<&str> = ours
+        .filter_map(|server| Some(server.nats_url().rsplit_once('@')?.1))
+        .collect();
+    if hosts.is_empty() {
         return BTreeMap::new();
-    };
+    }
     users
         .iter()
         .map(|user| {
-            let url = format!("nats://{}:{}@{host}", user.name, user.password);
-            (user.name.clone(), Secret::new(url))
+            let (name, password) = (&user.name, &user.password);
+            let urls = hosts
+                .iter()
+                .map(|host| format!("nats://{name}:{password}@{host}"));
+            let urls = urls.collect::<Vec<_>>().join(",");
+            (name.clone(), Secret::new(urls))
         })
         .collect()
 }
@@ -306,86 +343,6 @@ pub fn run(args: &NatsConfigArgs) -> Result<()> {
         text.push_str(&tls(dir));
     }
     output::print(|out| out.write_all(text.as_bytes()))
-}
-
-/// The part of nats-server's configuration that has clients speak TLS, with the files of a folder.
-#[must_use]
-pub fn tls(dir: &str) -> String {
-    format!(
-        "# Clients in the clear are refused. Read again at: nats-server --signal reload\n\
-         tls {{\n  cert_file: \"{dir}/tls.crt\"\n  key_file: \"{dir}/tls.key\"\n  timeout: 5\n}}\n"
-    )
-}
-
-/// The accounts of nats-server's configuration, with passwords from its environment.
-#[must_use]
-pub fn configuration(prefix: &str) -> String {
-    let mut text = format!(
-        "# Who may say and hear what: one user per service, one for whoever looks after the streams. Passwords come\n\
-         # from the environment of nats-server. Written by: valutai nats-config --prefix {prefix}\n\
-         #\n\
-         # Replies: a service answers on the subject that a call names (allow_responses), as long as the longest call\n\
-         # may take, and hears those to itself below _INBOX_<service>. Whoever consumes one event of a stream is held\n\
-         # to that event.\n\
-         #\n\
-         # Programs outside are users that auth knows (auth_callout), in an account of their own, from which nothing but\n\
-         # requests to the consumers that auth has made for them leads here.\n\
-         accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [\n"
-    );
-    for rights in &TABLE {
-        let variable = rights.service.to_uppercase();
-        let _ = write!(
-            text,
-            "      {{\n        user: {}, password: $NATS_{variable}_PASSWORD\n        permissions {{\n",
-            rights.service
-        );
-        list(&mut text, "publish", &rights.publish(prefix));
-        list(&mut text, "subscribe", &rights.subscribe(prefix));
-        if rights.has_domain {
-            let _ = writeln!(
-                text,
-                "          allow_responses {{ max: {RESPONSES}, expires: \"10m\" }}"
-            );
-        }
-        text.push_str("        }\n      }\n");
-    }
-    text.push_str(
-        "      # Backs streams up, restores them, reads the dead letters. No service has it.\n\
-         \x20     { user: operator, password: $NATS_OPERATOR_PASSWORD }\n    ]\n    exports: [\n",
-    );
-    let requests = requests(prefix);
-    let outside = outside::ACCOUNT;
-    for outside::Request { inside, .. } in &requests {
-        let _ = writeln!(
-            text,
-            "      {{ service: \"{inside}\", response_type: stream, accounts: [{outside}] }}"
-        );
-    }
-    let _ = write!(text, "    ]\n  }}\n  {outside} {{\n    imports: [\n");
-    for outside::Request { inside, outside } in &requests {
-        let _ = writeln!(
-            text,
-            "      {{ service: {{ account: {ACCOUNT}, subject: \"{inside}\" }}, to: \"{outside}\" }}"
-        );
-    }
-    let users: Vec<&str> = known_users().collect();
-    let _ = write!(
-        text,
-        "    ]\n  }}\n  SYS {{\n    users: [{{ user: sys, password: $NATS_SYS_PASSWORD }}]\n  }}\n}}\n\
-         system_account: SYS\n\
-         authorization {{\n  auth_callout {{\n    issuer: $NATS_CALLOUT_ISSUER\n    account: {ACCOUNT}\n\
-         \x20   auth_users: [{}]\n  }}\n}}\n",
-        users.join(", ")
-    );
-    text
-}
-
-fn list(text: &mut String, what: &str, subjects: &[String]) {
-    let _ = writeln!(text, "          {what}: [");
-    for subject in subjects {
-        let _ = writeln!(text, "            \"{subject}\"");
-    }
-    text.push_str("          ]\n");
 }
 
 fn hex(bytes: &[u8]) -> String {

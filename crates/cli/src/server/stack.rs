@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Args;
-use localservers::{NatsOutsiders, NatsUser, Options, Servers, StartOptions};
+use localservers::{Cluster, NatsOutsiders, NatsUser, Options, Servers, StartOptions};
 use platform::{
     Clock, Service, address,
     config::{
@@ -132,17 +132,44 @@ pub(crate) async fn start_servers(
     args: &ServerArgs,
     data_dir: &Path,
     durable: bool,
-    (users, outsiders): (&[NatsUser], Option<NatsOutsiders>),
+    known: (&[NatsUser], Option<NatsOutsiders>),
     mut report: impl FnMut(&str) + Send + 'static,
 ) -> Result<Servers> {
     let options = args.options();
-    let mut start = StartOptions::durable(data_dir.join("servers"));
+    let mut start = start_options(args, data_dir, known);
     start.durable = durable;
+    blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
+}
+
+/// Like that, with so many nats-servers as one cluster, which wait for the disk.
+pub(crate) async fn start_cluster(
+    args: &ServerArgs,
+    data_dir: &Path,
+    servers: usize,
+    known: (&[NatsUser], Option<NatsOutsiders>),
+    mut report: impl FnMut(&str) + Send + 'static,
+) -> Result<Cluster> {
+    let options = args.options();
+    let start = start_options(args, data_dir, known);
+    blocking(move || Cluster::obtain_and_start(&options, &start, servers, &mut report)).await
+}
+
+/// Stops a cluster that was started.
+pub(crate) async fn stop_cluster(cluster: Cluster) -> Result<()> {
+    blocking(move || cluster.stop()).await
+}
+
+fn start_options(
+    args: &ServerArgs,
+    data_dir: &Path,
+    (users, outsiders): (&[NatsUser], Option<NatsOutsiders>),
+) -> StartOptions {
+    let mut start = StartOptions::durable(data_dir.join("servers"));
     start.postgres_url.clone_from(&args.postgres_url);
     start.nats_url.clone_from(&args.nats_url);
     start.nats_users = users.to_vec();
     start.nats_outsiders = outsiders;
-    blocking(move || Servers::obtain_and_start(&options, &start, &mut report)).await
+    start
 }
 
 /// Stops the servers that were started.
@@ -150,7 +177,8 @@ pub(crate) async fn stop_servers(servers: Servers) -> Result<()> {
     blocking(move || servers.stop()).await
 }
 
-async fn blocking<T: Send + 'static>(
+/// Work on servers, which blocks.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, localservers::Error> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
@@ -172,7 +200,7 @@ async fn launch(
         database: "valutai".to_owned(),
         app_password: Secret::new(kept_secret(&data_dir.join("app-password"))?.to_base64()),
         nats_url: Secret::new(servers.nats_url()),
-        nats_urls: nats_config::urls(servers, users),
+        nats_urls: nats_config::urls(std::slice::from_ref(servers), users),
         // Of a server that was not started here.
         nats_ca: servers
             .nats_monitor_url()
@@ -180,6 +208,7 @@ async fn launch(
             .then(nats_ca_from_env)
             .flatten(),
         subject_prefix: PREFIX.to_owned(),
+        stream_replicas: 1,
         blob_dir: data_dir.join("blobs"),
         kek: kept_keys(&data_dir.join("key-encryption-key"))?,
         audit_key: kept_keys(&data_dir.join("audit-key"))?,

@@ -65,7 +65,7 @@ impl Walled {
         .await??;
         let mut world = World::on(services, servers.postgres_url(), servers.nats_url()).await?;
         world.launch.subject_prefix = "valutai".to_owned();
-        world.launch.nats_urls = nats_config::urls(&servers, &users);
+        world.launch.nats_urls = nats_config::urls(std::slice::from_ref(&servers), &users);
         let (_, host) = servers.nats_url().rsplit_once('@').ok_or("no address")?;
         world.launch.outside = Some(Outside {
             key: key.into(),

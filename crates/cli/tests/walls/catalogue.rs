@@ -37,18 +37,21 @@ const OTHERS: [&str; 19] = [
 ];
 
 /// Tables that are no tenant's: people, what is sent to them, and what the relay and the migrations keep.
-const OF_NOBODY: [&str; 11] = [
+const OF_NOBODY: [&str; 14] = [
     "_sqlx_migrations",
     "account",
     "attempt",
+    "buried",
     "erased_organization",
     "inbox",
     "index_key",
     "mail",
     "outbox",
+    "reconciled",
     "recovery_code",
     "user",
     "verification",
+    "watched",
 ];
 
 /// Every hole in the walls of a schema, in words.

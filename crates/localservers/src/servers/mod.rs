@@ -14,7 +14,7 @@ use crate::identity::Identity;
 use crate::keeper::{Charge, Keeper};
 use crate::nats::{self, Nats};
 use crate::obtain;
-use crate::options::{Binaries, NatsOutsiders, NatsUser, Options, StartOptions};
+use crate::options::{Binaries, NatsMember, NatsOutsiders, NatsUser, Options, StartOptions};
 use crate::ports::Ports;
 use crate::postgres::{self, Place, Postgres};
 
@@ -40,6 +40,7 @@ struct Own {
     durable: bool,
     nats_users: Vec<NatsUser>,
     nats_outsiders: Option<NatsOutsiders>,
+    nats_member: Option<NatsMember>,
     remove: Option<PathBuf>,
     keeper: Keeper,
     postgres: Option<(Found, Postgres)>,
@@ -156,8 +157,19 @@ impl Servers {
 
     /// Address of the NATS server's monitoring pages; `None` when it was not started here.
     pub fn nats_monitor_url(&self) -> Option<String> {
-        let (_, nats) = self.own.as_ref()?.nats.as_ref()?;
-        Some(format!("http://127.0.0.1:{}", nats.monitor_port))
+        let port = self.nats_monitor_port()?;
+        Some(format!("http://127.0.0.1:{port}"))
+    }
+
+    pub(crate) fn nats_monitor_port(&self) -> Option<u16> {
+        Some(self.own.as_ref()?.nats.as_ref()?.1.monitor_port)
+    }
+
+    /// Where nats-server logs; empty when it was not started here.
+    pub(crate) fn nats_log(&self) -> PathBuf {
+        let own = self.own.as_ref();
+        own.map(|own| nats::log_file(&own.data_dir))
+            .unwrap_or_default()
     }
 
     /// Process id of Postgres; `None` when it was not started here.
@@ -221,6 +233,7 @@ impl Own {
             durable: start.durable,
             nats_users: start.nats_users.clone(),
             nats_outsiders: start.nats_outsiders.clone(),
+            nats_member: start.nats_member.clone(),
             remove: remove.map(Path::to_path_buf),
             keeper,
             postgres: None,
@@ -276,6 +289,7 @@ impl Own {
             durable: self.durable,
             nats_users: &self.nats_users,
             nats_outsiders: self.nats_outsiders.as_ref(),
+            nats_member: self.nats_member.as_ref(),
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use crate::common::{
     Outcome, Owner, eventually, fresh_dir, nats_info, postgres_says, processes_of, runs,
 };
-use localservers::{Error, Options, Servers, StartOptions, find_or_obtain, shared_for_run};
+use localservers::{
+    Cluster, Error, Options, Servers, StartOptions, find_or_obtain, shared_for_run,
+};
 
 fn say(line: &str) {
     println!("{line}");
@@ -273,5 +275,38 @@ fn a_killed_test_run_leaves_nothing_and_holds_no_pipe() -> Outcome {
             .any(|pid| runs(*pid))),
         "{pids:?} outlived their run"
     );
+    Ok(())
+}
+
+#[test]
+fn a_cluster_goes_on_without_any_one_of_its_servers() -> Outcome {
+    let dir = fresh_dir("cluster");
+    let mut start = StartOptions::durable(&dir);
+    // What Postgres does is shown above.
+    start.postgres_url = Some("postgres://nobody@127.0.0.1:1/none".to_owned());
+    let mut cluster = Cluster::obtain_and_start(&Options::default(), &start, 3, &mut say)?;
+    let urls: Vec<String> = cluster
+        .servers()
+        .iter()
+        .map(|server| server.nats_url().to_owned())
+        .collect();
+    let leader = cluster.leader().ok_or("a healthy cluster has a leader")?;
+    cluster.kill_nats(leader)?;
+    assert!(nats_info(&urls[leader]).is_err());
+    // Another one takes over, which the two that are left agree on.
+    assert!(
+        eventually(Duration::from_secs(60), || {
+            cluster.leader().is_some_and(|now| now != leader)
+        }),
+        "nobody leads"
+    );
+    cluster.restart_nats(leader)?;
+    for (url, server) in urls.iter().zip(cluster.servers()) {
+        assert_eq!(url, server.nats_url());
+        assert!(nats_info(url)?.contains("\"cluster\":\"valutai\""));
+    }
+    cluster.stop()?;
+    assert_eq!(processes_of(&dir)?, Vec::<String>::new());
+    fs::remove_dir_all(&dir)?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     batch::{self, Carried},
     bus::{Bus, Outgoing},
-    dead::{ATTEMPTS, REPLAY_TO},
+    dead::{ATTEMPTS, REPLAY_TO, reconcile::ids_of, watch::note_buried},
     error::{Fate, Result, chain},
     shutdown::Shutdown,
     telemetry,
@@ -313,6 +313,10 @@ async fn settle(
         Err(failure) => {
             tracing::error!(reason = %failure.reason, attempt, "handling failed, moved to the dead letters");
             bury(consumer, bus, message, event_type, &failure.reason).await?;
+            if let Some(database) = &consumer.database {
+                let ids = ids_of(message.headers.as_ref(), &message.payload);
+                note_buried(database, &consumer.name, &ids).await?;
+            }
             AckKind::Term
         }
     };

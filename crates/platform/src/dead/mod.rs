@@ -2,6 +2,7 @@
 //! alone, so that an operator can work while the services are down; the audit trail is told by an event like everything else.
 
 pub mod reconcile;
+pub mod watch;
 
 use std::collections::BTreeMap;
 

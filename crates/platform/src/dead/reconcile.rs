@@ -190,7 +190,7 @@ async fn read(
 }
 
 /// The ids that a claim of a message may be under: that of the batch, or those of its events.
-fn ids_of(headers: Option<&async_nats::HeaderMap>, body: &bytes::Bytes) -> Vec<Uuid> {
+pub(crate) fn ids_of(headers: Option<&async_nats::HeaderMap>, body: &bytes::Bytes) -> Vec<Uuid> {
     let batch = headers.and_then(|headers| headers.get(batch::BATCH_ID));
     let batch = batch.and_then(|id| Uuid::try_parse(id.as_str()).ok());
     let events = batch::unpack(headers, body).unwrap_or_default();

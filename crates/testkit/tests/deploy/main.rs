@@ -194,6 +194,12 @@ fn every_service_has_its_image_roles_and_user() {
             expect("grants.sql", &grants, &format!("ON {name}.outbox TO"));
             let queries = read("deploy/postgres/queries.yaml");
             expect("queries.yaml", &queries, &format!("FROM {name}.outbox"));
+            expect(
+                "grants.sql",
+                &grants,
+                &format!("ON {name}.reconciled, {name}.watched TO"),
+            );
+            expect("queries.yaml", &queries, &format!("FROM {name}.reconciled"));
             let streams = read("deploy/operate/streams.py");
             let domains = between(&streams, "DOMAINS = [", "]").join("");
             expect("streams.py, DOMAINS", &domains, &format!("\"{name}\""));

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt as _;
@@ -30,6 +30,8 @@ pub struct Heard {
     pub events: HashMap<Uuid, String>,
     /// Events that it had seen before.
     pub repeated: usize,
+    /// When each event came that it had not seen, in their order.
+    pub times: Vec<Instant>,
     /// Predictions of all events.
     predictions: HashSet<String>,
 }
@@ -92,8 +94,9 @@ impl Subscriber {
 impl Heard {
     fn take(&mut self, event_id: Uuid, event: PredictionMade) {
         self.predictions.insert(event.prediction_id.clone());
-        if self.events.insert(event_id, event.prediction_id).is_some() {
-            self.repeated += 1;
+        match self.events.insert(event_id, event.prediction_id) {
+            Some(_) => self.repeated += 1,
+            None => self.times.push(Instant::now()),
         }
     }
 }

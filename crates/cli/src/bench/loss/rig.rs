@@ -6,6 +6,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
+    slice,
     time::Duration,
 };
 
@@ -89,7 +90,7 @@ impl Rig {
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
         let users = nats_config::users(PREFIX);
         let servers = stack::start_servers(args, &dir, true, (&users, None), report).await?;
-        let launch = launch(&servers, &users, &dir)?;
+        let launch = launch(slice::from_ref(&servers), &users, &dir)?;
         match Parts::start(&launch, &dir, &program).await {
             Ok(parts) => Ok(Self {
                 dir,
@@ -251,19 +252,21 @@ impl Rig {
     }
 }
 
-/// The launch of a system below a folder, on servers of its own.
+/// The launch of a system below a folder, on servers of its own: the first has the Postgres, each a nats-server.
 ///
 /// # Errors
 /// Where keys cannot be kept there.
-pub fn launch(servers: &Servers, users: &[NatsUser], dir: &std::path::Path) -> Result<Launch> {
+pub fn launch(servers: &[Servers], users: &[NatsUser], dir: &std::path::Path) -> Result<Launch> {
+    let nats: Vec<&str> = servers.iter().map(Servers::nats_url).collect();
     Ok(Launch {
-        admin_url: Secret::new(servers.postgres_url()),
+        admin_url: Secret::new(servers[0].postgres_url()),
         database: PREFIX.to_owned(),
         app_password: Secret::new(Key::generate().to_base64()),
-        nats_url: Secret::new(servers.nats_url()),
+        nats_url: Secret::new(nats.join(",")),
         nats_urls: nats_config::urls(servers, users),
         nats_ca: None,
         subject_prefix: PREFIX.to_owned(),
+        stream_replicas: 1,
         blob_dir: dir.join("blobs"),
         kek: stack::kept_keys(&Process::key_file(dir))?,
         audit_key: stack::kept_keys(&dir.join("audit-key"))?,

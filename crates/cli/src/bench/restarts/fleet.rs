@@ -5,13 +5,14 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use localservers::Servers;
+use localservers::Cluster;
 use platform::{bus::Bus, launch::Launch};
 use serde::Serialize;
+use sqlx::PgConnection;
 use tonic::transport::Endpoint;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -64,7 +65,8 @@ struct Replica {
 pub struct Fleet {
     dir: PathBuf,
     program: PathBuf,
-    servers: Servers,
+    /// Gone only while something is done to it.
+    servers: Option<Cluster>,
     launch: Launch,
     replicas: Vec<Replica>,
     bus: Bus,
@@ -86,25 +88,32 @@ struct Parts {
 }
 
 impl Fleet {
-    /// Starts everything and trains a model.
+    /// Starts everything and trains a model, with so many nats-servers; several are a cluster with a copy of each stream on each.
     ///
     /// # Errors
     /// Where something does not start; nothing is left running.
     pub async fn start(
         args: &ServerArgs,
+        nats_servers: usize,
         report: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("valutai_restarts_{}", std::process::id()));
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
         let program = std::env::current_exe().map_err(Error::file("this program"))?;
         let users = nats_config::users(PREFIX);
-        let servers = stack::start_servers(args, &dir, true, (&users, None), report).await?;
-        let launch = launch(&servers, &users, &dir)?;
+        let callout = stack::kept_secret(&dir.join("nats-callout-key"))?;
+        let known = (
+            users.as_slice(),
+            Some(nats_config::outsiders(PREFIX, &callout)),
+        );
+        let servers = stack::start_cluster(args, &dir, nats_servers, known, report).await?;
+        let mut launch = launch(servers.servers(), &users, &dir)?;
+        launch.stream_replicas = nats_servers;
         match parts(&launch, &dir, &program).await {
             Ok(parts) => Ok(Self {
                 dir,
                 program,
-                servers,
+                servers: Some(servers),
                 launch,
                 replicas: parts.replicas,
                 bus: parts.bus,
@@ -113,7 +122,7 @@ impl Fleet {
                 dataset: parts.dataset,
             }),
             Err(error) => {
-                stack::stop_servers(servers).await?;
+                stack::stop_cluster(servers).await?;
                 Err(error)
             }
         }
@@ -131,6 +140,15 @@ impl Fleet {
     /// Where Postgres cannot be reached.
     pub async fn store(&self) -> Result<Store> {
         Store::connect(&self.launch).await
+    }
+
+    /// The same, for what sees every schema.
+    ///
+    /// # Errors
+    /// Where Postgres cannot be reached.
+    pub async fn admin(&self) -> Result<PgConnection> {
+        let admin = self.launch.admin().await;
+        admin.map_err(|error| failed(platform::error::chain(&error)))
     }
 
     /// Replaces one replica after the other, round and round, until the time has come and each was replaced once.
@@ -176,6 +194,69 @@ impl Fleet {
         })
     }
 
+    /// The service of each replica.
+    #[must_use]
+    pub fn services(&self) -> Vec<&'static str> {
+        self.replicas
+            .iter()
+            .map(|replica| replica.service)
+            .collect()
+    }
+
+    /// Every process, by its service or as `nats-server`, with its id.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        let services = self.replicas.iter();
+        let services = services.map(|replica| (replica.service, replica.process.id()));
+        let servers = self.servers.iter().flat_map(Cluster::servers);
+        let servers = servers.filter_map(|server| Some(("nats-server", server.nats_pid()?)));
+        services.chain(servers).collect()
+    }
+
+    /// Starts from now on the programs of a folder, one for each service, instead of this program.
+    pub fn use_programs(&mut self, dir: &Path) {
+        dir.clone_into(&mut self.program);
+    }
+
+    /// The nats-servers.
+    #[must_use]
+    pub fn servers(&self) -> Option<&Cluster> {
+        self.servers.as_ref()
+    }
+
+    /// Kills a replica with signal 9, leaves it so for a time, starts it again and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it does not become ready.
+    pub async fn kill_replica(&mut self, at: usize, dead: Duration) -> Result<()> {
+        let (service, listen) = (self.replicas[at].service, self.replicas[at].listen);
+        self.replicas[at].process.kill();
+        tokio::time::sleep(dead).await;
+        let (program, launch) = (&self.program, &self.launch);
+        self.replicas[at].process = start(program, launch, &self.dir, service, listen).await?;
+        Ok(())
+    }
+
+    /// Kills a nats-server with signal 9, leaves it so for a time, starts it again and waits until it is healthy.
+    ///
+    /// # Errors
+    /// Where it does not become healthy.
+    pub async fn kill_server(&mut self, at: usize, dead: Duration) -> Result<()> {
+        let mut servers = self.servers.take();
+        let (servers, done) = stack::blocking(move || {
+            let done = servers.as_mut().map(|servers| {
+                servers.kill_nats(at)?;
+                std::thread::sleep(dead);
+                servers.restart_nats(at)
+            });
+            Ok((servers, done))
+        })
+        .await?;
+        self.servers = servers;
+        done.unwrap_or(Ok(()))
+            .map_err(|error| failed(platform::error::chain(&error)))
+    }
+
     /// Waits until every event has left the outbox.
     ///
     /// # Errors
@@ -197,12 +278,14 @@ impl Fleet {
     /// Where a server does not stop.
     pub async fn stop(self) -> Result<()> {
         drop((self.connections, self.replicas, self.bus));
-        stack::stop_servers(self.servers).await?;
+        if let Some(servers) = self.servers {
+            stack::stop_cluster(servers).await?;
+        }
         fs::remove_dir_all(&self.dir).map_err(Error::file(&self.dir))
     }
 }
 
-async fn parts(launch: &Launch, dir: &std::path::Path, program: &std::path::Path) -> Result<Parts> {
+async fn parts(launch: &Launch, dir: &Path, program: &Path) -> Result<Parts> {
     let of_platform = |error: platform::Error| failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(of_platform)?;
     let mut replicas = Vec::new();
@@ -246,9 +329,9 @@ async fn parts(launch: &Launch, dir: &std::path::Path, program: &std::path::Path
 
 /// Starts a replica and waits until it is ready.
 async fn start(
-    program: &std::path::Path,
+    program: &Path,
     launch: &Launch,
-    dir: &std::path::Path,
+    dir: &Path,
     service: &'static str,
     listen: SocketAddr,
 ) -> Result<Process> {

@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -43,7 +43,51 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// Calls until the kinds repeat: every second one is a prediction, every hundredth a report.
 const TURN: u32 = 100;
 
-type Counted = Arc<Mutex<BTreeMap<&'static str, Calls>>>;
+type Counted = Arc<Mutex<Counts>>;
+
+#[derive(Debug, Default)]
+struct Counts {
+    calls: BTreeMap<&'static str, Calls>,
+    attempts: Vec<Attempt>,
+    unanswered: Vec<String>,
+}
+
+/// One call as it was made once.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// What was asked for.
+    pub kind: &'static str,
+    /// When it ended.
+    pub ended: Instant,
+    /// What it ended with.
+    pub end: End,
+    /// Since the call was made for the first time.
+    pub took: Duration,
+}
+
+/// What an attempt ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// An answer.
+    Answered,
+    /// Something after which gRPC lets a client call again, which was done.
+    Repeated(Code),
+    /// Something else, or the last attempt.
+    Failed(Code),
+}
+
+/// What the callers did.
+#[derive(Debug)]
+pub struct Done {
+    /// Calls by kind.
+    pub calls: Vec<Calls>,
+    /// Predictions that were acknowledged.
+    pub answered: Answered,
+    /// Every attempt, in the order of their ends.
+    pub attempts: Vec<Attempt>,
+    /// Quotes of the predictions that failed, and may have been made all the same.
+    pub unanswered: Vec<String>,
+}
 
 /// Callers at work.
 #[derive(Debug)]
@@ -98,17 +142,45 @@ impl Load {
     ///
     /// # Errors
     /// Where an answer is not what it has to be.
-    pub async fn finish(mut self) -> Result<(Vec<Calls>, Answered)> {
+    pub async fn finish(mut self) -> Result<Done> {
         self.enough.cancel();
         let mut answered = Answered::default();
         while let Some(caller) = self.callers.join_next().await {
             let ids = caller.map_err(|error| Error::Failed(error.to_string()))??;
             answered.ids.extend(ids);
         }
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls: Vec<Calls> = counted.values().cloned().collect();
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = std::mem::take(&mut *counted);
+        let calls: Vec<Calls> = counted.calls.into_values().collect();
         answered.calls = calls.iter().map(|calls| calls.answered).sum();
-        Ok((calls, answered))
+        Ok(Done {
+            calls,
+            answered,
+            attempts: counted.attempts,
+            unanswered: counted.unanswered,
+        })
+    }
+}
+
+/// Asks again for predictions that failed, under the same keys; answers their ids.
+///
+/// # Errors
+/// What one was refused with.
+pub async fn ask_again(gateways: &[Connection; 2], quotes: &[String]) -> Result<Vec<String>> {
+    let caller = alone(gateways);
+    let mut ids = Vec::new();
+    for quote in quotes {
+        let id = caller.predict(quote).await?;
+        ids.push(id.ok_or_else(|| Error::Failed(format!("{quote} was refused again")))?);
+    }
+    Ok(ids)
+}
+
+fn alone(gateways: &[Connection; 2]) -> Caller {
+    Caller {
+        gateways: gateways.clone(),
+        counted: Counted::default(),
+        number: 0,
     }
 }
 
@@ -117,12 +189,7 @@ impl Load {
 /// # Errors
 /// What it was refused with.
 pub async fn last(gateways: &[Connection; 2]) -> Result<String> {
-    let caller = Caller {
-        gateways: gateways.clone(),
-        counted: Counted::default(),
-        number: 0,
-    };
-    let id = caller.predict("last").await?;
+    let id = alone(gateways).predict("last").await?;
     id.ok_or_else(|| Error::Failed("the last prediction was refused".to_owned()))
 }
 
@@ -215,6 +282,20 @@ impl Caller {
         Ok(())
     }
 
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, kind: &'static str, end: End, begun: Instant) {
+        let ended = Instant::now();
+        self.counts().attempts.push(Attempt {
+            kind,
+            ended,
+            end,
+            took: ended - begun,
+        });
+    }
+
     /// A prediction under a key of its own, so that it counts once however often it is asked for; its id.
     async fn predict(&self, name: &str) -> Result<Option<String>> {
         let wanted = PredictRequest {
@@ -236,7 +317,10 @@ impl Caller {
             .await;
         match answer {
             Some(reply) => Ok(Some(present(reply.prediction, "prediction")?.id)),
-            None => Ok(None),
+            None => {
+                self.counts().unanswered.push(name.to_owned());
+                Ok(None)
+            }
         }
     }
 
@@ -259,14 +343,20 @@ impl Caller {
             match call(gateway.clone(), request).await {
                 Err(status) if may_repeat(&status) && repeated + 1 < ATTEMPTS => {
                     repeated += 1;
+                    self.note(kind, End::Repeated(status.code()), begun);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 other => break other,
             }
         };
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = counted.entry(kind).or_insert_with(|| Calls {
+        let end = match &outcome {
+            Ok(_) => End::Answered,
+            Err(status) => End::Failed(status.code()),
+        };
+        self.note(kind, end, begun);
+        let mut counted = self.counts();
+        let calls = counted.calls.entry(kind).or_insert_with(|| Calls {
             kind,
             ..Calls::default()
         });

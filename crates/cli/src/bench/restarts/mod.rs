@@ -81,7 +81,7 @@ pub struct RestartsFigures {
 pub async fn run(args: RestartsBench, format: Format) -> Result<()> {
     let telemetry = platform::telemetry::init(&TelemetryConfig::from_env(LOG));
     let telemetry = telemetry.map_err(Error::Misuse)?;
-    let mut fleet = Fleet::start(&args.servers, |text| eprintln!("{text}")).await?;
+    let mut fleet = Fleet::start(&args.servers, 1, |text| eprintln!("{text}")).await?;
     let measured = measure(&args, &mut fleet).await;
     let stopped = fleet.stop().await;
     tokio::task::spawn_blocking(|| telemetry.shutdown())
@@ -106,7 +106,9 @@ async fn measure(args: &RestartsBench, fleet: &mut Fleet) -> Result<RestartsFigu
     let replaced = fleet
         .replace_until(start + Duration::from_secs(args.seconds))
         .await?;
-    let (calls, answered) = load.finish().await?;
+    let load::Done {
+        calls, answered, ..
+    } = load.finish().await?;
     let seconds = start.elapsed().as_secs_f64();
     let mut store = fleet.store().await?;
     fleet.settle(&mut store).await?;
