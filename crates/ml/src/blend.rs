@@ -86,7 +86,7 @@ impl Blend {
     }
 }
 
-/// Fits the blend.
+/// Fits the blend, without any expectation of the weights.
 ///
 /// `candidates[k][r]` is the out-of-fold probability of row r by candidate k, `base[r]` the win rate that the base rate
 /// would have answered for row r (that of its fold's fitting side). At most six candidates; none gives the base rate.
@@ -99,8 +99,7 @@ pub fn fit_blend(
     won: &[bool],
     groups: Option<&[u32]>,
 ) -> Result<BlendChoice, Error> {
-    let equal = vec![1.0 / candidates.len().max(1) as f64; candidates.len()];
-    weigh(candidates, base, (won, groups), (&equal, false))
+    weigh(candidates, base, (won, groups), (&[], false))
 }
 
 /// The same with the weights that are `usual`, and with weights whether the base rate is beaten or not where there is
@@ -253,8 +252,8 @@ impl<'a> Rows<'a> {
         let n = self.won.len() as f64;
         gradient.iter_mut().for_each(|g| *g /= n);
         hessian.iter_mut().for_each(|h| *h /= n);
-        for a in 0..k {
-            gradient[a] += 2.0 * FIRMNESS * (weights[a] - self.usual[a]) / n;
+        for (a, usual) in self.usual.iter().enumerate() {
+            gradient[a] += 2.0 * FIRMNESS * (weights[a] - usual) / n;
             hessian[a * k + a] += 2.0 * FIRMNESS / n;
         }
         (gradient, hessian)
