@@ -197,6 +197,7 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         "WatchPredictions",
         "GetReport",
         "ListReports",
+        "OpenReportLink",
     ];
     assert_eq!(with(Right::Viewer), [&own[..], &read[..]].concat());
     assert_eq!(

@@ -131,13 +131,9 @@ async fn reports_are_the_same_after_their_read_models_are_made_anew() -> TestRes
         serde_json::from_str(&run(&owner, &["-o", "json", "reports", "rebuild"]).await?)?;
     assert_eq!(rebuilt["after"]["outcomes"], 60, "{rebuilt}");
     assert_eq!(rebuilt["after"]["predictions"], 60, "{rebuilt}");
-    for (at, (kind, (_, _, before))) in kinds.into_iter().zip(&before).enumerate() {
-        let (_, _, mut after) = generated(&owner, kind).await?;
-        if at == 0 {
-            // One forecast more came before this one.
-            let earlier = after["earlier"].as_array_mut().ok_or("no forecasts")?;
-            earlier.remove(0);
-        }
+    for (kind, (_, _, before)) in kinds.into_iter().zip(&before) {
+        // The forecast that came before this one had no open quote left, so that there is nothing to judge it by.
+        let (_, _, after) = generated(&owner, kind).await?;
         assert_eq!(&after, before, "{kind:?}");
     }
     // Nothing is counted twice that comes again.

@@ -9,6 +9,8 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::stats;
+
 /// The seed of every simulation.
 pub const SEED: u64 = 20_250_101;
 /// Draws at most, and at least.
@@ -106,7 +108,7 @@ pub fn simulate(quotes: &[Chance], parts: usize, months: usize, together: Togeth
     }
     let expected = |part: Option<usize>| -> f64 {
         let quotes = quotes.iter().filter(|q| part.is_none() || q.part == part);
-        quotes.map(|q| q.probability * q.amount).sum()
+        stats::total(quotes.map(|q| q.probability * q.amount))
     };
     let total = spread(&mut sums, expected(None));
     let parts = of_part.iter_mut().enumerate();
@@ -157,9 +159,7 @@ fn expected_in(quotes: &[Chance], month: usize) -> f64 {
         }
     };
     let quotes = quotes.iter();
-    quotes
-        .map(|q| q.probability * q.amount * share(&q.decided_by))
-        .sum()
+    stats::total(quotes.map(|q| q.probability * q.amount * share(&q.decided_by)))
 }
 
 fn spread(sums: &mut [f64], expected: f64) -> Spread {

@@ -7,6 +7,11 @@ use super::Interval;
 /// Two-sided 95 % quantile of the normal distribution.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
+/// A sum that is 0 where there is nothing to add: that of no numbers is -0 otherwise, and is shown like that.
+pub(super) fn total(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers.into_iter().fold(0.0, |sum, x| sum + x)
+}
+
 /// Wilson's interval of a share; `None` without trials.
 pub(super) fn wilson(successes: u64, trials: u64) -> Option<Interval> {
     if trials == 0 {

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::{Basis, Earlier, PipelineFacts};
-use crate::domain::simulate::{Chance, Together, simulate};
+use crate::domain::{
+    simulate::{Chance, Together, simulate},
+    stats::total,
+};
 
 /// Earlier forecasts that are judged, newest first.
 pub const JUDGED: usize = 12;
@@ -84,7 +87,7 @@ fn judged(
         decided: decided.len(),
         forecast: drawn.total,
         realised,
-        expected_wins: chances.iter().map(|chance| chance.probability).sum(),
+        expected_wins: total(chances.iter().map(|chance| chance.probability)),
         wins,
         inside: (drawn.total.p10..=drawn.total.p90).contains(&realised),
         p_value: (2.0 * tail / (drawn.draws + 1) as f64).min(1.0),

@@ -9,6 +9,7 @@ use crate::domain::{
     cycle::Cycle,
     quotes::Groups,
     simulate::{Chance, Spread},
+    stats,
 };
 
 /// Bars of the histogram.
@@ -77,8 +78,8 @@ pub(super) fn by_month(months: &[NaiveDate], chances: &[Chance], drawn: &[Spread
         };
         Share {
             name,
-            quotes: chances.iter().map(inside).sum(),
-            amount: chances.iter().map(|c| inside(c) * c.amount).sum(),
+            quotes: stats::total(chances.iter().map(inside)),
+            amount: stats::total(chances.iter().map(|c| inside(c) * c.amount)),
             won: *won,
         }
     };
@@ -109,6 +110,6 @@ pub(super) fn summary(
         median_days: cycle.quantile(0.5),
         slow_days: slow,
         overdue: late.len(),
-        overdue_expected: late.iter().map(|c| c.amount * c.probability).sum(),
+        overdue_expected: stats::total(late.iter().map(|c| c.amount * c.probability)),
     }
 }
