@@ -15,20 +15,29 @@ use crate::table::Table;
 pub(crate) struct Versions<'a> {
     model: &'a Model,
     prepared: Prepared,
+    /// Of each version: log-odds before calibration, and what the members of the boosted part say.
+    said: Vec<(f64, Vec<f64>)>,
 }
 
 impl<'a> Versions<'a> {
     pub fn new(model: &'a Model, table: &Table) -> Result<Self, Error> {
-        let prepared = model.prepare(&Bound::new(&model.encoder, table)?);
-        Ok(Self { model, prepared })
+        let bound = Bound::new(&model.encoder, table)?;
+        Ok(Self::of(model, model.prepare(&bound)))
+    }
+
+    fn of(model: &'a Model, prepared: Prepared) -> Self {
+        let rows = 0..prepared.encoded.rows.rows();
+        let said = rows.map(|row| model.log_odds_and_answers(&prepared, row));
+        Self {
+            said: said.collect(),
+            model,
+            prepared,
+        }
     }
 
     /// Versions of one row that differ in the numbers of one column (a position of the schema).
     pub fn with(reading: &Reading<'a>, row: usize, column: usize, numbers: &[f64]) -> Self {
-        Self {
-            model: reading.model,
-            prepared: reading.with(row, column, numbers),
-        }
+        Self::of(reading.model, reading.with(row, column, numbers))
     }
 
     /// Probability and the ends of its 95 % interval.
@@ -38,15 +47,14 @@ impl<'a> Versions<'a> {
 
     /// Change of the log-odds before calibration, which never turns the sign.
     pub fn log_odds_change(&self, from: usize, to: usize) -> Score {
-        let z = |at: usize| self.model.log_odds_and_answers(&self.prepared, at).0;
-        self.around(z(to) - z(from), (from, 1.0), (to, 1.0))
+        self.around(self.said[to].0 - self.said[from].0, (from, 1.0), (to, 1.0))
     }
 
     /// By how much probability times what a win is worth changes, by the delta method: the gradient of p(z) m in z is
     /// m p (1 - p) times the slope of the calibration. With worth 1 it is the change of the probability.
     pub fn gain(&self, (from, worth_from): (usize, f64), (to, worth_to): (usize, f64)) -> Score {
         let side = |at: usize, worth: f64| {
-            let z = self.model.log_odds_and_answers(&self.prepared, at).0;
+            let z = self.said[at].0;
             let map = |z: f64| self.model.calibration.log_odds(z);
             let (p, slope) = (sigmoid(map(z)), (map(z + 1e-4) - map(z - 1e-4)) / 2e-4);
             (p * worth, p * (1.0 - p) * slope * worth)
@@ -80,9 +88,9 @@ impl<'a> Versions<'a> {
             .collect();
         let of_linear = self.model.covariance.quadratic(&entries).max(0.0).sqrt();
         let mut of_boosted = 0.0;
-        if let (Some(ensemble), Some(binned)) = (&self.model.boosted, &self.prepared.binned) {
-            let [at, by] = [to, from].map(|row| ensemble.answers(binned.row(row)));
-            let figures: Vec<f64> = at.iter().zip(&by).map(|(t, f)| b * t - a * f).collect();
+        if let (Some(ensemble), Some(_)) = (&self.model.boosted, &self.prepared.binned) {
+            let [at, by] = [to, from].map(|row| &self.said[row].1);
+            let figures: Vec<f64> = at.iter().zip(by).map(|(t, f)| b * t - a * f).collect();
             let stopped = self.model.caution.as_ref().map_or(1.0, |c| c.boosted);
             of_boosted = ensemble.error(&figures) * stopped.sqrt();
         }

@@ -57,7 +57,8 @@ impl Reading<'_> {
         let trees = binned.map_or_else(
             || vec![0.0; numbers.len()],
             |(ensemble, binned)| {
-                ensemble.log_odds_of_all(&binned.with(&ensemble.features, bound, row, replaced))
+                let versions = binned.with(&ensemble.features, bound, row, replaced);
+                ensemble.log_odds_of_versions(&versions, column)
             },
         );
         let base = base * logit(model.base_rate());

@@ -274,6 +274,7 @@ impl Binned {
         self.cells.len().checked_div(self.width).unwrap_or(0)
     }
 
+    #[inline]
     pub fn row(&self, row: usize) -> &[u8] {
         &self.cells[row * self.width..(row + 1) * self.width]
     }

@@ -70,6 +70,24 @@ impl Ensemble {
         sums
     }
 
+    /// Mean log-odds of rows that differ in the features of one column (a position of the schema) alone.
+    pub fn log_odds_of_versions(&self, binned: &Binned, column: usize) -> Vec<f64> {
+        let features = self.features.iter();
+        let varying: Vec<bool> = features.map(|f| f.origin.reads(column)).collect();
+        let mut sums = vec![0.0; binned.rows()];
+        let mut order: Vec<usize> = (0..sums.len()).collect();
+        for member in &self.members {
+            let rows = sums.iter_mut().enumerate();
+            rows.for_each(|(row, sum)| *sum += member.tables(binned.row(row)));
+            for tree in &member.trees {
+                tree.add_values(binned, &varying, &mut order, &mut sums);
+            }
+        }
+        let count = self.members.len().max(1) as f64;
+        sums.iter_mut().for_each(|s| *s /= count);
+        sums
+    }
+
     /// Standard error of the mean of one figure per member.
     pub fn error(&self, figures: &[f64]) -> f64 {
         let count = figures.len() as f64;

@@ -84,19 +84,26 @@ impl Leaves {
     pub fn add_shapley(&self, row: &[u8], scale: f64, into: &mut [f64]) {
         let mut start = 0;
         for &(value, end) in &self.ends {
-            add_leaf(&self.tests[start..end], value * scale, row, into);
+            let tests = &self.tests[start..end];
+            // Most ways are short, and what is made ready for a long one costs more than they do.
+            match tests.len() {
+                0..8 => add_leaf::<8>(tests, value * scale, row, into),
+                8..16 => add_leaf::<16>(tests, value * scale, row, into),
+                _ => add_leaf::<{ DEEPEST + 1 }>(tests, value * scale, row, into),
+            }
             start = end;
         }
     }
 }
 
-fn add_leaf(tests: &[Test], value: f64, row: &[u8], into: &mut [f64]) {
+/// Adds what one leaf adds; `MOST` is more than the tests on its way.
+fn add_leaf<const MOST: usize>(tests: &[Test], value: f64, row: &[u8], into: &mut [f64]) {
     let k = tests.len();
-    if k == 0 || k > DEEPEST {
+    if k == 0 || k >= MOST {
         return;
     }
-    let (mut passed, mut product) = ([false; DEEPEST], value);
-    let mut c = [0.0; DEEPEST + 1];
+    let (mut passed, mut product) = ([false; MOST], value);
+    let mut c = [0.0; MOST];
     c[0] = 1.0;
     let mut u = 0;
     for (test, passed) in tests.iter().zip(&mut passed) {
@@ -114,7 +121,7 @@ fn add_leaf(tests: &[Test], value: f64, row: &[u8], into: &mut [f64]) {
     if product == 0.0 {
         return;
     }
-    let mut w = [0.0; DEEPEST];
+    let mut w = [0.0; MOST];
     w[0] = 1.0 / k as f64;
     for s in 1..k {
         w[s] = w[s - 1] * s as f64 / (k - s) as f64;

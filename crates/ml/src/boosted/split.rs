@@ -16,6 +16,7 @@ impl BinSet {
     /// Every bin.
     pub const ALL: Self = Self([u64::MAX; 4]);
 
+    #[inline]
     pub fn contains(&self, bin: u8) -> bool {
         self.0[usize::from(bin >> 6)] >> (bin & 63) & 1 == 1
     }

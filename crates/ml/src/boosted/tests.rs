@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::alone::Boosted;
 use super::binning::{Binned, features};
+use super::ensemble::Ensemble;
 use super::histogram::gradients;
 use super::settings::{Family, Settings};
 use crate::encode::{Bound, Encoder};
@@ -292,4 +293,34 @@ fn hopeless_tables_do_not_panic() {
         ..Settings::default()
     };
     assert!(Boosted::fit(&many, &won, &few, 0.0).is_ok());
+}
+
+#[test]
+fn versions_of_a_row_are_as_rows_of_their_own() {
+    let (table, won) = data(800, 5);
+    let prices: Vec<f64> = (0..30).map(|i| 45.0 + 4.0 * f64::from(i)).collect();
+    for family in FAMILIES {
+        let model = Boosted::fit(&table, &won, &settings(family), 0.0).expect("a model");
+        let encoder = Encoder::fit(&table);
+        let bound = Bound::new(&encoder, &table).expect("the same columns");
+        let binned = Binned::of(&model.features, &bound);
+        let ensemble = Ensemble {
+            features: model.features,
+            members: model.members,
+            share: 0.8,
+        };
+        for row in 0..40 {
+            let versions = binned.with(&ensemble.features, &bound, row, (0, &prices));
+            let mut alone = table.select(&vec![row; prices.len()]);
+            alone.columns[0].values = Values::Number(prices.clone());
+            let bound = Bound::new(&encoder, &alone).expect("the same columns");
+            let expected = Binned::of(&ensemble.features, &bound);
+            assert_eq!(versions.cells, expected.cells);
+            let expected = ensemble.log_odds_of_all(&expected);
+            let found = ensemble.log_odds_of_versions(&versions, 0);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            }
+        }
+    }
 }

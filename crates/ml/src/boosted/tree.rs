@@ -2,6 +2,7 @@
 //!
 //! Deliberately only reads: trees are made in `grow` and explained in `shap`.
 
+use super::binning::Binned;
 use super::shap::Leaves;
 use super::split::BinSet;
 
@@ -35,6 +36,12 @@ impl Node {
     pub fn is_leaf(&self) -> bool {
         self.first == 0
     }
+}
+
+/// Rows that differ in some features alone.
+struct Varied<'a> {
+    rows: &'a Binned,
+    varying: &'a [bool],
 }
 
 /// Nodes, the root first, children behind their parents.
@@ -71,6 +78,43 @@ impl Tree {
             node = &self.nodes[next as usize];
         }
         node.value
+    }
+
+    /// Adds to `sums` what the tree adds to each of `rows`, which differ in the `varying` features alone, so that all of them
+    /// go the same way wherever another feature is asked. `order` holds the places of the rows, and is reordered.
+    pub fn add_values(
+        &self,
+        rows: &Binned,
+        varying: &[bool],
+        order: &mut [usize],
+        sums: &mut [f64],
+    ) {
+        self.walk(0, &Varied { rows, varying }, order, sums);
+    }
+
+    fn walk(&self, at: usize, varied: &Varied<'_>, order: &mut [usize], sums: &mut [f64]) {
+        let Some(&first) = order.first() else { return };
+        let (mut node, row) = (&self.nodes[at], varied.rows.row(first));
+        while !node.is_leaf() {
+            let feature = node.feature as usize;
+            let inside = |row: &[u8]| node.set.contains(row[feature]);
+            if !varied.varying[feature] {
+                let next = if inside(row) { node.first } else { node.second };
+                node = &self.nodes[next as usize];
+                continue;
+            }
+            let mut split = 0;
+            for i in 0..order.len() {
+                if inside(varied.rows.row(order[i])) {
+                    order.swap(i, split);
+                    split += 1;
+                }
+            }
+            let (ones, others) = order.split_at_mut(split);
+            self.walk(node.first as usize, varied, ones, sums);
+            return self.walk(node.second as usize, varied, others, sums);
+        }
+        order.iter().for_each(|&row| sums[row] += node.value);
     }
 
     /// Mean over the training rows of what the tree adds.

@@ -271,3 +271,65 @@ impl Coding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Column, Role, Table};
+
+    /// Quotes with a few unknown values, of which prices are compared with list prices, costs and usual prices.
+    fn quotes() -> Table {
+        let number = |of: &dyn Fn(usize) -> f64| Values::Number((0..90).map(of).collect());
+        let unknown = |row: usize, every: usize, x: f64| match row % every {
+            0 => f64::NAN,
+            _ => x,
+        };
+        let regions: Vec<Option<&str>> = (0..90)
+            .map(|row| ["north", "south"].get(row % 3).copied())
+            .collect();
+        let price = |row: usize| 50.0 + (row * 37 % 90) as f64;
+        let columns = vec![
+            Column::new("Price", Role::Price, number(&price)),
+            Column::new(
+                "List",
+                Role::ListPrice,
+                number(&|row| unknown(row, 7, price(row) * 1.2 + (row % 5) as f64)),
+            ),
+            Column::new(
+                "Cost",
+                Role::Cost,
+                number(&|row| unknown(row, 11, price(row) * 0.6 - (row % 4) as f64)),
+            ),
+            Column::new(
+                "Usual",
+                Role::ReferencePrice,
+                number(&|row| unknown(row, 5, 60.0 + (row % 13) as f64)),
+            ),
+            Column::from_texts("Region", Role::Feature, &regions),
+        ];
+        Table { columns }
+    }
+
+    #[test]
+    fn a_row_with_another_price_is_encoded_as_a_row_of_its_own() {
+        let table = quotes();
+        let encoder = Encoder::fit(&table);
+        let bound = Bound::new(&encoder, &table).expect("its own columns");
+        let encoded = encoder.apply(&bound);
+        let prices = [40.0, 77.5, 200.0, f64::NAN, 0.0];
+        let weights: Vec<f64> = (0..encoder.width).map(|i| 0.3 - 0.1 * i as f64).collect();
+        for row in 0..table.rows() {
+            let found = encoder.apply_with(&bound, &encoded, row, (0, &prices));
+            let mut alone = table.select(&[row; 5]);
+            alone.columns[0].values = Values::Number(prices.to_vec());
+            let expected = encoder.apply(&Bound::new(&encoder, &alone).expect("its columns"));
+            assert_eq!(found.unknown, expected.unknown, "row {row}");
+            let sums = encoder.dot_with(&bound, &encoded, row, (0, &prices), &weights);
+            for (version, sum) in sums.into_iter().enumerate() {
+                assert_eq!(found.rows.row(version), expected.rows.row(version));
+                let whole = expected.rows.dot(version, &weights);
+                assert!((sum - whole).abs() < 1e-12, "{sum} {whole}");
+            }
+        }
+    }
+}

@@ -83,6 +83,11 @@ impl Origin {
         }
     }
 
+    /// Whether the block is computed from a column.
+    pub fn reads(self, column: usize) -> bool {
+        self.source() == column || self.yardstick() == column
+    }
+
     /// The number, given those of the columns; NaN where it cannot be computed.
     pub fn number(self, of: &dyn Fn(usize) -> f64) -> f64 {
         match self {

@@ -81,7 +81,7 @@ impl<'a> Bound<'a> {
         column: usize,
         numbers: &[f64],
     ) -> Option<Vec<f64>> {
-        if origin.source() != column && origin.yardstick() != column {
+        if !origin.reads(column) {
             return None;
         }
         let cell = |at: usize, new: f64| match at == column {
