@@ -193,6 +193,11 @@ impl<'r, 'a> Curve<'r, 'a> {
             .collect()
     }
 
+    /// The quote at one place.
+    pub fn point_at(&self, place: usize) -> PricePoint {
+        self.point(self.prices[place], self.versions(&[place]).answer(0))
+    }
+
     fn point(&self, price: f64, [probability, low, high]: [f64; 3]) -> PricePoint {
         let (past_quotes, past_won) = self.near.past(price);
         PricePoint {

@@ -52,12 +52,10 @@ impl Model {
         let open = FieldRule::default();
         let reading = self.read_one(row)?;
         let curve = Curve::new(&reading, 0, steps.clamp(2, 1000), &open)?;
-        let places: Vec<usize> = (0..=curve.quoted()).collect();
-        let mut points = curve.points(&places);
-        let quoted = points.pop().ok_or(NoRecommendation::NoPrice)?;
+        let places: Vec<usize> = (0..curve.quoted()).collect();
         Ok(PriceGuide {
-            points,
-            quoted,
+            points: curve.points(&places),
+            quoted: curve.point_at(curve.quoted()),
             objective: curve.objective(),
             guided: guided(&reading, rule),
         })
@@ -78,12 +76,9 @@ fn guided(reading: &Reading<'_>, rule: &FieldRule) -> Result<GuidedPrice, NoReco
     let keeps = |at: &usize| curve.open[*at] && expected[*at] >= KEPT * most;
     let floor = (0..target).rev().take_while(keeps).last();
     let stretch = (target + 1..curve.quoted()).take_while(keeps).last();
-    let places = [floor.unwrap_or(target), target, stretch.unwrap_or(target)];
-    let [floor, target, stretch] = <[PricePoint; 3]>::try_from(curve.points(&places))
-        .map_err(|_| NoRecommendation::NothingToEarn)?;
     Ok(GuidedPrice {
-        floor,
-        target,
-        stretch,
+        floor: curve.point_at(floor.unwrap_or(target)),
+        target: curve.point_at(target),
+        stretch: curve.point_at(stretch.unwrap_or(target)),
     })
 }

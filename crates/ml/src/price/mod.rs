@@ -255,7 +255,7 @@ impl Reading<'_> {
         if gain.low <= 0.0 || gain.value < LEAST_GAIN * (most - gain.value).abs() {
             return Err(NoRecommendation::NoClearGain);
         }
-        recommendation(&curve, best, gain).ok_or(NoRecommendation::NoClearGain)
+        Ok(recommendation(&curve, best, gain))
     }
 }
 
@@ -286,8 +286,8 @@ fn best(curve: &Curve<'_, '_>, candidates: &[usize]) -> Result<(usize, f64), NoR
         .ok_or(NoRecommendation::OutsideHistory)
 }
 
-fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> Option<PriceRecommendation> {
-    let point = curve.points(&[at]).pop()?;
+fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> PriceRecommendation {
+    let point = curve.point_at(at);
     let (quotes, won) = (point.past_quotes, point.past_won);
     let (from, to) = curve.near.bin(point.price);
     let objective = curve.objective();
@@ -308,7 +308,7 @@ fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> Option<Price
         number_text(rounded(from)),
         number_text(rounded(to)),
     );
-    Some(PriceRecommendation {
+    PriceRecommendation {
         price: point.price,
         probability: point.probability,
         low: point.low,
@@ -318,7 +318,7 @@ fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> Option<Price
         similar_quotes: quotes,
         similar_won: won,
         statement,
-    })
+    }
 }
 
 /// Four significant digits.
