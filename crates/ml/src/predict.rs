@@ -206,7 +206,7 @@ impl Model {
             .zip(&self.encoder.means)
             .map(|(w, m)| w * m)
             .sum();
-        let expected = self.weighty().map_or(0.0, |b| b.expected());
+        let expected = self.weighty().map_or(0.0, |b| b.expected);
         linear * average + boosted * expected + base * logit(self.base_rate())
     }
 

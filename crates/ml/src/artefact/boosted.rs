@@ -139,11 +139,7 @@ pub(super) fn ensemble_of(message: messages::Boosted, columns: usize) -> Result<
     if !usable {
         return Err(corrupt("its boosted part is incomplete"));
     }
-    Ok(Ensemble {
-        features,
-        members,
-        share: message.share,
-    })
+    Ok(Ensemble::new(features, members, message.share))
 }
 
 fn feature_of(message: messages::Feature, columns: usize) -> Result<Feature, Error> {

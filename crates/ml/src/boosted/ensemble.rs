@@ -7,12 +7,10 @@
 use super::binning::{Binned, Feature, features};
 use super::boost::Sample;
 use super::fit::{Rounds, fit_members};
+use super::lookup::Lookup;
 use super::member::Member;
 use super::settings::Settings;
 use crate::encode::{Bound, Encoder};
-
-/// Rows that are answered together.
-const STRETCH: usize = 512;
 
 /// How an ensemble is to be fitted.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +26,23 @@ pub(crate) struct Ensemble {
     pub members: Vec<Member>,
     /// Share of the rows that a member was fitted on.
     pub share: f64,
+    /// Mean log-odds when nothing of a row is known.
+    pub expected: f64,
+    lookup: Lookup,
 }
 
 impl Ensemble {
+    pub fn new(features: Vec<Feature>, members: Vec<Member>, share: f64) -> Self {
+        let sum: f64 = members.iter().map(Member::expected).sum();
+        Self {
+            expected: sum / members.len().max(1) as f64,
+            lookup: Lookup::of(&features, &members),
+            features,
+            members,
+            share,
+        }
+    }
+
     /// Fits `plan` on the rows of `bound`, which `encoder` was fitted on.
     pub fn fit(encoder: &Encoder, bound: &Bound<'_>, won: &[bool], plan: &Plan) -> Self {
         let features = features(encoder, bound, &plan.settings);
@@ -38,51 +50,32 @@ impl Ensemble {
             binned: Binned::of(&features, bound),
             won: won.to_vec(),
         };
-        Self {
-            members: fit_members(&sample, &plan.settings, plan.rounds),
-            share: plan.settings.clamped().bag_share,
-            features,
-        }
+        let members = fit_members(&sample, &plan.settings, plan.rounds);
+        Self::new(features, members, plan.settings.clamped().bag_share)
     }
 
     /// Log-odds of a row under every member.
     pub fn answers(&self, row: &[u8]) -> Vec<f64> {
-        self.members.iter().map(|m| m.log_odds(row)).collect()
+        let mut answers: Vec<f64> = self.members.iter().map(|m| m.tables(row)).collect();
+        self.lookup.add_answers(&self.members, row, &mut answers);
+        answers
     }
 
-    /// Mean log-odds of all rows, tree after tree over a stretch of rows, so that a tree is read while it is at hand.
+    /// Mean log-odds of all rows.
     pub fn log_odds_of_all(&self, binned: &Binned) -> Vec<f64> {
-        let mut sums = vec![0.0; binned.rows()];
-        for (at, stretch) in sums.chunks_mut(STRETCH).enumerate() {
-            let row = |i: usize| binned.row(at * STRETCH + i);
-            for member in &self.members {
-                let mut trees = vec![0.0; stretch.len()];
-                for tree in &member.trees {
-                    (0..stretch.len()).for_each(|i| trees[i] += tree.value(row(i)));
-                }
-                for (i, (sum, trees)) in stretch.iter_mut().zip(trees).enumerate() {
-                    *sum += member.tables(row(i)) + trees;
-                }
-            }
-        }
         let count = self.members.len().max(1) as f64;
-        sums.iter_mut().for_each(|s| *s /= count);
-        sums
+        let mean = |row| self.answers(binned.row(row)).iter().sum::<f64>() / count;
+        (0..binned.rows()).map(mean).collect()
     }
 
     /// Mean log-odds of rows that differ in the features of one column (a position of the schema) alone.
     pub fn log_odds_of_versions(&self, binned: &Binned, column: usize) -> Vec<f64> {
         let features = self.features.iter();
         let varying: Vec<bool> = features.map(|f| f.origin.reads(column)).collect();
-        let mut sums = vec![0.0; binned.rows()];
-        let mut order: Vec<usize> = (0..sums.len()).collect();
-        for member in &self.members {
-            let rows = sums.iter_mut().enumerate();
-            rows.for_each(|(row, sum)| *sum += member.tables(binned.row(row)));
-            for tree in &member.trees {
-                tree.add_values(binned, &varying, &mut order, &mut sums);
-            }
-        }
+        let tables = |row| self.members.iter().map(|m| m.tables(binned.row(row))).sum();
+        let mut sums: Vec<f64> = (0..binned.rows()).map(tables).collect();
+        self.lookup
+            .add_versions(&self.members, binned, &varying, &mut sums);
         let count = self.members.len().max(1) as f64;
         sums.iter_mut().for_each(|s| *s /= count);
         sums
@@ -99,21 +92,17 @@ impl Ensemble {
         (squares / (count - 1.0) * self.share / (1.0 - self.share)).sqrt()
     }
 
-    /// Mean log-odds when nothing of a row is known.
-    pub fn expected(&self) -> f64 {
-        let sum: f64 = self.members.iter().map(Member::expected).sum();
-        sum / self.members.len().max(1) as f64
-    }
-
     /// Adds what every schema column adds to the log-odds of a row, times `weight`, to `into`.
     ///
-    /// With weight 1 it adds up to the log-odds minus [`Ensemble::expected`].
+    /// With weight 1 it adds up to the log-odds minus `expected`.
     pub fn add_contributions(&self, row: &[u8], weight: f64, into: &mut [f64]) {
         let mut parts = vec![0.0; self.features.len()];
         let scale = weight / self.members.len().max(1) as f64;
         for member in &self.members {
             member.add_contributions(row, scale, &mut parts);
         }
+        self.lookup
+            .add_contributions(&self.members, row, scale, &mut parts);
         for (feature, part) in self.features.iter().zip(parts) {
             into[feature.origin.source()] += part;
         }
@@ -122,5 +111,11 @@ impl Ensemble {
     /// How many values all members hold together: a measure of what a prediction costs.
     pub fn trees(&self) -> usize {
         self.members.iter().map(|m| m.trees.len()).sum()
+    }
+
+    /// How many trees are looked up, and how many are walked.
+    #[cfg(test)]
+    pub fn kinds(&self) -> [usize; 2] {
+        self.lookup.kinds()
     }
 }

@@ -88,7 +88,7 @@ impl Member {
             + self.trees.iter().map(Tree::mean).sum::<f64>()
     }
 
-    /// Adds the Shapley value of every feature, times `scale`; they add up to log-odds minus [`Member::expected`].
+    /// Adds the Shapley value that every feature has in the tables, times `scale`.
     ///
     /// Tables over two features use the same convention as trees: an unknown feature is averaged over the training rows.
     pub fn add_contributions(&self, row: &[u8], scale: f64, into: &mut [f64]) {
@@ -103,9 +103,6 @@ impl Member {
             let both = grid.values[grid.pair.cell(row)];
             into[a] += scale * 0.5 * (first - grid.mean + both - second);
             into[b] += scale * 0.5 * (second - grid.mean + both - first);
-        }
-        for tree in &self.trees {
-            tree.add_shapley(row, scale, into);
         }
     }
 

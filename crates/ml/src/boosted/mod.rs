@@ -14,6 +14,7 @@ mod fit;
 mod grid;
 mod grow;
 mod histogram;
+mod lookup;
 mod member;
 mod pairs;
 mod settings;

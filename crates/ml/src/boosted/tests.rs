@@ -89,21 +89,56 @@ fn contributions_add_up() {
     for family in FAMILIES {
         let model = Boosted::fit(&table, &won, &settings(family), 0.0).expect("a model");
         let binned = binned_of(&model, &table);
-        for row in (0..1500).step_by(37) {
-            for member in &model.members {
-                let mut parts = vec![0.0; binned.width];
-                member.add_contributions(binned.row(row), 1.0, &mut parts);
-                let sum = member.expected() + parts.iter().sum::<f64>();
-                assert!((sum - member.log_odds(binned.row(row))).abs() < 1e-9);
-            }
-        }
         assert!(
             model
                 .members
                 .iter()
                 .any(|m| !m.trees.is_empty() || !m.grids.is_empty())
         );
+        let ensemble = Ensemble::new(model.features, model.members, 0.8);
+        for row in (0..1500).step_by(37) {
+            let row = binned.row(row);
+            let mut parts = vec![0.0; table.columns.len()];
+            ensemble.add_contributions(row, 1.0, &mut parts);
+            let sum = ensemble.expected + parts.iter().sum::<f64>();
+            let answers = ensemble.answers(row);
+            let mean = answers.iter().sum::<f64>() / answers.len() as f64;
+            assert!((sum - mean).abs() < 1e-9);
+        }
     }
+}
+
+#[test]
+fn what_is_looked_up_is_what_the_trees_say() {
+    let (table, won) = data(1500, 3);
+    let mut kinds = [0, 0];
+    for leaves in [4, 15, 64] {
+        let family = Family::Trees { leaves, depth: 12 };
+        let model = Boosted::fit(&table, &won, &settings(family), 0.0).expect("a model");
+        let binned = binned_of(&model, &table);
+        let ensemble = Ensemble::new(model.features, model.members, 0.8);
+        let [tables, walked] = ensemble.kinds();
+        kinds = [kinds[0] + tables, kinds[1] + walked];
+        for row in (0..1500).step_by(37) {
+            let row = binned.row(row);
+            let (mut found, mut walked) = (vec![0.0; 3], vec![0.0; 3]);
+            ensemble.add_contributions(row, 1.0, &mut found);
+            let count = ensemble.members.len() as f64;
+            for (member, answer) in ensemble.members.iter().zip(ensemble.answers(row)) {
+                assert!((answer - member.log_odds(row)).abs() < 1e-12);
+                let trees = member.trees.iter();
+                trees.for_each(|tree| tree.add_shapley(row, 1.0 / count, &mut walked));
+            }
+            let mut by_column = vec![0.0; 3];
+            for (feature, value) in ensemble.features.iter().zip(walked) {
+                by_column[feature.origin.source()] += value;
+            }
+            for (found, walked) in found.iter().zip(by_column) {
+                assert!((found - walked).abs() < 1e-12, "{found} {walked}");
+            }
+        }
+    }
+    assert!(kinds.iter().all(|&kind| kind > 0), "{kinds:?}");
 }
 
 #[test]
@@ -304,11 +339,7 @@ fn versions_of_a_row_are_as_rows_of_their_own() {
         let encoder = Encoder::fit(&table);
         let bound = Bound::new(&encoder, &table).expect("the same columns");
         let binned = Binned::of(&model.features, &bound);
-        let ensemble = Ensemble {
-            features: model.features,
-            members: model.members,
-            share: 0.8,
-        };
+        let ensemble = Ensemble::new(model.features, model.members, 0.8);
         for row in 0..40 {
             let versions = binned.with(&ensemble.features, &bound, row, (0, &prices));
             let mut alone = table.select(&vec![row; prices.len()]);
