@@ -63,19 +63,28 @@ impl Ensemble {
 
     /// Mean log-odds of all rows.
     pub fn log_odds_of_all(&self, binned: &Binned) -> Vec<f64> {
-        let count = self.members.len().max(1) as f64;
-        let mean = |row| self.answers(binned.row(row)).iter().sum::<f64>() / count;
-        (0..binned.rows()).map(mean).collect()
+        let mut sums = self.tables(binned);
+        self.lookup.add_to_all(&self.members, binned, &mut sums);
+        self.means(sums)
     }
 
     /// Mean log-odds of rows that differ in the features of one column (a position of the schema) alone.
     pub fn log_odds_of_versions(&self, binned: &Binned, column: usize) -> Vec<f64> {
         let features = self.features.iter();
         let varying: Vec<bool> = features.map(|f| f.origin.reads(column)).collect();
-        let tables = |row| self.members.iter().map(|m| m.tables(binned.row(row))).sum();
-        let mut sums: Vec<f64> = (0..binned.rows()).map(tables).collect();
+        let mut sums = self.tables(binned);
         self.lookup
             .add_versions(&self.members, binned, &varying, &mut sums);
+        self.means(sums)
+    }
+
+    /// What all members say of all rows, together and without their trees.
+    fn tables(&self, binned: &Binned) -> Vec<f64> {
+        let of = |row| self.members.iter().map(|m| m.tables(binned.row(row))).sum();
+        (0..binned.rows()).map(of).collect()
+    }
+
+    fn means(&self, mut sums: Vec<f64>) -> Vec<f64> {
         let count = self.members.len().max(1) as f64;
         sums.iter_mut().for_each(|s| *s /= count);
         sums

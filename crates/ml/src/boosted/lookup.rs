@@ -9,6 +9,8 @@ use super::binning::{Binned, Feature};
 use super::member::Member;
 use super::tree::Tree;
 
+/// Rows that a tree is walked for while it is at hand.
+const STRETCH: usize = 512;
 /// Most numbers that the table of one tree may hold.
 const MOST_ENTRIES: usize = 1024;
 
@@ -161,6 +163,21 @@ impl Lookup {
         }
         for walked in &self.walked {
             answers[walked.member as usize] += walked.tree(members).value(row);
+        }
+    }
+
+    /// Adds to `sums` what all trees add to each of `rows`.
+    pub fn add_to_all(&self, members: &[Member], rows: &Binned, sums: &mut [f64]) {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let cells = self.cells(rows.row(row)).into_iter();
+            *sum += cells.map(|cell| self.entries[cell as usize]).sum::<f64>();
+        }
+        for (at, stretch) in sums.chunks_mut(STRETCH).enumerate() {
+            for walked in &self.walked {
+                let tree = walked.tree(members);
+                let sums = stretch.iter_mut().enumerate();
+                sums.for_each(|(i, sum)| *sum += tree.value(rows.row(at * STRETCH + i)));
+            }
         }
     }
 

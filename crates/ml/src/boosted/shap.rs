@@ -33,6 +33,24 @@ pub(super) struct Leaves {
 /// Most features on a way: a tree has at most 64 leaves.
 const DEEPEST: usize = 64;
 
+/// w_s for every k: divisions cost more than all else that a leaf takes.
+static WEIGHTS: [[f64; DEEPEST]; DEEPEST + 1] = weights();
+
+const fn weights() -> [[f64; DEEPEST]; DEEPEST + 1] {
+    let mut weights = [[0.0; DEEPEST]; DEEPEST + 1];
+    let mut k = 1;
+    while k <= DEEPEST {
+        weights[k][0] = 1.0 / k as f64;
+        let mut s = 1;
+        while s < k {
+            weights[k][s] = weights[k][s - 1] * s as f64 / (k - s) as f64;
+            s += 1;
+        }
+        k += 1;
+    }
+    weights
+}
+
 impl Leaves {
     /// The leaves of the tree with these nodes.
     pub fn of(nodes: &[Node]) -> Self {
@@ -121,11 +139,7 @@ fn add_leaf<const MOST: usize>(tests: &[Test], value: f64, row: &[u8], into: &mu
     if product == 0.0 {
         return;
     }
-    let mut w = [0.0; MOST];
-    w[0] = 1.0 / k as f64;
-    for s in 1..k {
-        w[s] = w[s - 1] * s as f64 / (k - s) as f64;
-    }
+    let w = &WEIGHTS[k];
     let outside = if u < k {
         -product * (0..=u).map(|s| w[s] * c[s]).sum::<f64>()
     } else {
