@@ -206,41 +206,14 @@ impl Lookup {
         if sums.is_empty() {
             return;
         }
-        let mut cells = self.starts.clone();
-        let (vary, same): (Vec<&Asked>, Vec<&Asked>) =
-            self.asked.iter().partition(|asked| varying[asked.feature]);
-        for asked in same {
-            for (table, step) in asked.steps(rows.row(0)[asked.feature]) {
-                cells[table] += step;
-            }
-        }
-        let mut moves = vec![false; self.tables.len()];
-        let moving = vary.iter().flat_map(|asked| &asked.tables);
-        moving.for_each(|&table| moves[table as usize] = true);
-        let value = |cell: u32| self.entries[cell as usize];
-        let still = cells.iter().zip(&moves).filter(|(_, moves)| !**moves);
-        let still: f64 = still.map(|(&cell, _)| value(cell)).sum();
-        let moved: Vec<usize> = (0..moves.len()).filter(|&table| moves[table]).collect();
+        let mut moving = self.moving(rows.row(0), varying);
         let mut before: Option<(usize, f64)> = None;
         for (row, sum) in sums.iter_mut().enumerate() {
             let bins = rows.row(row);
-            let as_before = before.filter(|&(before, _)| {
-                let before = rows.row(before);
-                vary.iter()
-                    .all(|asked| before[asked.feature] == bins[asked.feature])
-            });
-            let added = as_before.map_or_else(
-                || {
-                    let mut cells = cells.clone();
-                    for asked in &vary {
-                        for (table, step) in asked.steps(bins[asked.feature]) {
-                            cells[table] += step;
-                        }
-                    }
-                    still + moved.iter().map(|&table| value(cells[table])).sum::<f64>()
-                },
-                |(_, added)| added,
-            );
+            let added = match before {
+                Some((before, added)) if moving.stands(rows.row(before), bins) => added,
+                _ => moving.sum(&self.entries, bins),
+            };
             *sum += added;
             before = Some((row, added));
         }
@@ -249,6 +222,73 @@ impl Lookup {
             let tree = walked.tree(members);
             tree.add_values(rows, varying, &mut order, sums);
         }
+    }
+
+    /// The tables that move when the `varying` features of `row` do.
+    fn moving(&self, row: &[u8], varying: &[bool]) -> Moving<'_> {
+        let mut cells = self.starts.clone();
+        let (vary, same): (Vec<&Asked>, Vec<&Asked>) =
+            self.asked.iter().partition(|asked| varying[asked.feature]);
+        for asked in same {
+            for (table, step) in asked.steps(row[asked.feature]) {
+                cells[table] += step;
+            }
+        }
+        let mut places = vec![None; self.tables.len()];
+        let mut moved = Vec::new();
+        for &table in vary.iter().flat_map(|asked| &asked.tables) {
+            let place = &mut places[table as usize];
+            if place.is_none() {
+                *place = Some(moved.len());
+                moved.push(cells[table as usize]);
+            }
+        }
+        let still = cells.iter().zip(&places).filter(|(_, p)| p.is_none());
+        let place = |&table: &u32| places[table as usize];
+        Moving {
+            still: still.map(|(&cell, _)| self.entries[cell as usize]).sum(),
+            places: vary
+                .iter()
+                .map(|asked| asked.tables.iter().filter_map(place).collect())
+                .collect(),
+            now: moved.clone(),
+            moved,
+            vary,
+        }
+    }
+}
+
+/// The tables that ask a varying feature, side by side.
+struct Moving<'a> {
+    vary: Vec<&'a Asked>,
+    /// For each of them: places of its tables.
+    places: Vec<Vec<usize>>,
+    /// Where the values would be without the varying features.
+    moved: Vec<u32>,
+    /// Where they are.
+    now: Vec<u32>,
+    /// What the other tables add.
+    still: f64,
+}
+
+impl Moving<'_> {
+    /// Whether no varying feature differs between two rows.
+    fn stands(&self, before: &[u8], now: &[u8]) -> bool {
+        let mut features = self.vary.iter().map(|asked| asked.feature);
+        features.all(|f| before[f] == now[f])
+    }
+
+    /// What all tables add to a row.
+    fn sum(&mut self, entries: &[f64], row: &[u8]) -> f64 {
+        self.now.copy_from_slice(&self.moved);
+        for (asked, places) in self.vary.iter().zip(&self.places) {
+            let steps = asked.steps(row[asked.feature]);
+            for (&place, (_, step)) in places.iter().zip(steps) {
+                self.now[place] += step;
+            }
+        }
+        let moved = self.now.iter().map(|&cell| entries[cell as usize]);
+        self.still + moved.sum::<f64>()
     }
 }
 
