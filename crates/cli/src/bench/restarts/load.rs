@@ -27,7 +27,10 @@ use tonic::{Code, Request, Response, Status};
 
 use super::Calls;
 use crate::{
-    bench::loss::load::Answered,
+    bench::{
+        loss::load::Answered,
+        process::{LIMIT, LOOK_EVERY},
+    },
     client::{Connection, predict::quote, present},
     error::{Error, Result, is_broken_connection},
 };
@@ -138,6 +141,29 @@ pub fn start(gateways: &[Connection; 2], dataset: &str, callers: u32) -> Load {
 }
 
 impl Load {
+    /// Waits until so many more calls have ended, well or not.
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub async fn further(&self, calls: usize) -> Result<()> {
+        let ended = || -> usize {
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            counted
+                .calls
+                .values()
+                .map(|of| of.answered + of.failed)
+                .sum()
+        };
+        let (wanted, deadline) = (ended() + calls, Instant::now() + LIMIT);
+        while ended() < wanted {
+            if Instant::now() > deadline {
+                return Err(Error::Failed("the callers stand still".to_owned()));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// Lets the callers end what they are at; answers what was called and which predictions were acknowledged.
     ///
     /// # Errors
