@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::shutdown::Shutdown;
+use platform::{patience::eventually, shutdown::Shutdown};
 use proto::{
     auth::WhoAmIRequest,
     ingestion::ListQuotesRequest,
@@ -27,10 +27,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::Calls;
 use crate::{
-    bench::{
-        loss::load::Answered,
-        process::{LIMIT, LOOK_EVERY},
-    },
+    bench::{loss::load::Answered, process::LIMIT},
     client::{Connection, predict::quote, present},
     error::{Error, Result, is_broken_connection},
 };
@@ -146,22 +143,18 @@ impl Load {
     /// # Errors
     /// Where they do not.
     pub async fn further(&self, calls: usize) -> Result<()> {
-        let ended = || -> usize {
-            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-            counted
-                .calls
-                .values()
-                .map(|of| of.answered + of.failed)
-                .sum()
-        };
-        let (wanted, deadline) = (ended() + calls, Instant::now() + LIMIT);
-        while ended() < wanted {
-            if Instant::now() > deadline {
-                return Err(Error::Failed("the callers stand still".to_owned()));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let wanted = self.ended() + calls;
+        eventually(LIMIT, || async {
+            Ok::<_, Error>((self.ended() >= wanted).then_some(()))
+        })
+        .await?
+        .ok_or_else(|| Error::Failed("the callers stand still".to_owned()))
+    }
+
+    fn ended(&self) -> usize {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = counted.calls.values();
+        calls.map(|calls| calls.answered + calls.failed).sum()
     }
 
     /// Lets the callers end what they are at; answers what was called and which predictions were acknowledged.
