@@ -196,6 +196,8 @@ fn viewers_read_predictions_and_reports_and_owners_alone_run_the_team() {
         "TrackRecord",
         "WatchPredictions",
         "GetReport",
+        // Of the mail that they get themselves.
+        "LeaveReportSchedule",
         "ListReports",
         "OpenReportLink",
     ];

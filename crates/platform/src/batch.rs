@@ -88,3 +88,14 @@ pub(crate) fn unpack(headers: Option<&HeaderMap>, payload: &Bytes) -> Result<Vec
     });
     Ok(carried.collect())
 }
+
+/// The different traces of events, as far as they follow each other.
+pub(crate) fn traces<'e>(
+    events: impl Iterator<Item = &'e Carried>,
+) -> impl Iterator<Item = &'e str> {
+    let mut traces: Vec<&str> = events
+        .filter_map(|event| event.traceparent.as_deref())
+        .collect();
+    traces.dedup();
+    traces.into_iter()
+}

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod lots;
+mod spans;
 
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 

@@ -1,6 +1,8 @@
 //! Postgres as a service sees it: one pool for one schema, and [`TenantTx`], the only way to a
 //! tenant's rows and to an event. Deliberately no queries: SQL lives in each service's `store`.
 
+mod any;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use prost::{Message, Name};
@@ -11,8 +13,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Notify;
+use tracing::Span;
 use uuid::Uuid;
 
+pub use self::any::AnyTx;
 use crate::{
     Clock, address,
     audit::{self, Operation},
@@ -123,12 +127,7 @@ impl Database {
     /// # Errors
     /// Where Postgres cannot be reached.
     pub async fn begin(&self, tenant: Uuid) -> Result<TenantTx> {
-        let span = tracing::info_span!(
-            "db.transaction",
-            otel.kind = "client",
-            db.system.name = "postgresql",
-            db.namespace = self.schema
-        );
+        let span = self.span();
         // One way to Postgres instead of two; an id has nothing that would need quoting.
         let begin = format!("BEGIN; SET LOCAL app.tenant_id = '{tenant}'");
         Ok(TenantTx {
@@ -179,8 +178,22 @@ impl Database {
     ///
     /// # Errors
     /// Where Postgres cannot be reached.
-    pub async fn begin_any(&self) -> Result<Transaction<'static, Postgres>> {
-        self.open(None).await
+    pub async fn begin_any(&self) -> Result<AnyTx> {
+        // What looks again and again whether there is something to do is in no trace.
+        let span = match Span::current().is_none() {
+            true => Span::none(),
+            false => self.span(),
+        };
+        Ok(AnyTx::new(self.open(None).await?, span))
+    }
+
+    fn span(&self) -> Span {
+        tracing::info_span!(
+            "db.transaction",
+            otel.kind = "client",
+            db.system.name = "postgresql",
+            db.namespace = self.schema
+        )
     }
 
     async fn open(&self, statement: Option<String>) -> Result<Transaction<'static, Postgres>> {
@@ -246,7 +259,7 @@ pub struct TenantTx {
     /// Whether the audit trail is told of it.
     recorded: bool,
     /// Lasts as long as the transaction, in the trace of whoever opened it.
-    _span: tracing::Span,
+    _span: Span,
 }
 
 impl TenantTx {

@@ -1,6 +1,8 @@
 //! The transactional outbox: events are rows of the unit of work that causes them, and one relay per
 //! service publishes them in order. Events that are committed together share rows and messages. Deliberately no cursor: a row is there until it is published.
 
+mod spans;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -294,7 +296,7 @@ impl Relay {
         }
         for messages in streams.values() {
             for batch in messages.chunks(BATCH) {
-                self.bus.publish_all(batch).await?;
+                spans::during(batch, self.bus.publish_all(batch)).await?;
             }
         }
         Ok(())

@@ -19,8 +19,8 @@ use proto::{
     rpc::{Context, Dispatch, Transport},
 };
 use tokio_util::task::TaskTracker;
-use tonic::Status;
-use tracing::Instrument as _;
+use tonic::{Code, Status};
+use tracing::{Instrument as _, field::Empty};
 use uuid::Uuid;
 
 use self::{
@@ -238,7 +238,7 @@ impl Call {
         let Some(service) = service_of(services, &method) else {
             return;
         };
-        let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %self.context.request_id);
+        let span = tracing::info_span!("rpc", otel.kind = "server", otel.name = %format!("{}/{method}", service.service()), request_id = %self.context.request_id, trace_id = Empty);
         telemetry::continue_trace(&span, self.traceparent.as_deref());
         let outcome = match ticket {
             Ok(ticket) => {
@@ -253,7 +253,7 @@ impl Call {
                     )
                     .await
                 }
-                .instrument(span)
+                .instrument(span.clone())
                 .await
             }
             Err(Full) => Err(exhausted(
@@ -261,8 +261,9 @@ impl Call {
                 RETRY_AFTER,
             )),
         };
+        telemetry::note_status(&span, outcome.as_ref().err().map_or(Code::Ok, Status::code));
         send(bus, reply_to, outcome).await;
-        drop(holding);
+        drop((span, holding));
     }
 }
 

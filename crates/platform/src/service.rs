@@ -1,7 +1,12 @@
 //! A service as a value: its name, its migrations, and how it is wired. One process can run one or
 //! all of them by the same code. Deliberately no mode for development: that is a configuration.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use proto::rpc::Dispatch;
@@ -263,36 +268,34 @@ impl Running {
     /// work, the last events, the connection to NATS, the one to Postgres.
     pub async fn finish(self) {
         self.kit.shutdown.cancelled().await;
+        let service = self.name;
+        tracing::info!(service, "takes no new work");
         if let Some(health) = &self.health {
             health.set_ready(false).await;
         }
-        if timeout(WORK_GRACE, self.work.wait()).await.is_err() {
-            tracing::warn!(service = self.name, "work was cut off after {WORK_GRACE:?}");
-        }
+        phase(service, "work", WORK_GRACE, self.work.wait()).await;
         if let Some((stop, relay)) = self.relay {
             stop.cancel();
-            if timeout(PHASE_GRACE, relay).await.is_err() {
-                tracing::warn!(
-                    service = self.name,
-                    "events stay in the outbox for the next start"
-                );
-            }
+            // What is cut off stays in the outbox for the next start.
+            phase(service, "events", PHASE_GRACE, relay).await;
         }
-        if timeout(PHASE_GRACE, self.kit.bus.flush()).await.is_err() {
-            tracing::warn!(
-                service = self.name,
-                "NATS did not take the last messages in time"
-            );
-        }
-        if let Some(database) = self.kit.database
-            && timeout(PHASE_GRACE, database.close()).await.is_err()
-        {
-            tracing::warn!(service = self.name, "Postgres connections were cut off");
+        phase(service, "nats", PHASE_GRACE, self.kit.bus.flush()).await;
+        if let Some(database) = self.kit.database {
+            phase(service, "postgres", PHASE_GRACE, database.close()).await;
         }
         if let Some(health) = self.health {
             health.stop();
         }
-        tracing::info!(service = self.name, "stopped");
+        tracing::info!(service, "stopped");
+    }
+}
+
+/// Waits for a part of the end as long as it may take, and says how it went.
+async fn phase<T>(service: &str, phase: &str, grace: Duration, part: impl Future<Output = T>) {
+    let begun = Instant::now();
+    match timeout(grace, part).await {
+        Ok(_) => tracing::info!(service, phase, took = ?begun.elapsed(), "drained"),
+        Err(_) => tracing::warn!(service, phase, "cut off after {grace:?}"),
     }
 }
 

@@ -1,15 +1,19 @@
 //! Logs and traces: a subscriber for the process, and trace context carried through headers.
-//! Deliberately no metrics yet, and never personal data in a field.
+//! Deliberately no metrics, which the collector makes of the spans, and never personal data in a field.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use opentelemetry::{
     Context, global,
     propagation::{Extractor, Injector},
-    trace::{TraceContextExt as _, TracerProvider as _},
+    trace::{SpanContext, Status, TraceContextExt as _, TracerProvider as _},
 };
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use tonic::Code;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{
@@ -17,6 +21,9 @@ use tracing_subscriber::{
 };
 
 use crate::config::TelemetryConfig;
+
+/// Whether this process exports traces.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the exporter alive; flushes it when told.
 #[derive(Debug, Default)]
@@ -54,6 +61,7 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, String> {
         .with(logs.with_filter(filter))
         .try_init()
         .map_err(|error| error.to_string())?;
+    EXPORTS.store(provider.is_some(), Ordering::Relaxed);
     Ok(Telemetry(provider))
 }
 
@@ -120,11 +128,23 @@ pub fn trace_id_in(traceparent: &str) -> Option<String> {
     traceparent.split('-').nth(1).map(str::to_owned)
 }
 
-/// Makes a span a child of the trace in a `traceparent` header.
+/// Whether spans go anywhere, for those to whom it costs something to find out whose trace they are in.
+#[must_use]
+pub(crate) fn is_exporting() -> bool {
+    EXPORTS.load(Ordering::Relaxed)
+}
+
+/// Makes a span a child of the trace in a `traceparent` header, or else the first of a trace of its own. The id of the trace
+/// is noted in its field `trace_id`, where it has one, so that lines of the log lead to the trace.
 pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
-    let Some(value) = traceparent else { return };
-    if let Err(error) = span.set_parent(context_of(value)) {
+    if let Some(value) = traceparent
+        && let Err(error) = span.set_parent(context_of(value))
+    {
         tracing::debug!(%error, "the trace could not be continued");
+    }
+    let context = span_context(span);
+    if context.is_valid() {
+        span.record("trace_id", tracing::field::display(context.trace_id()));
     }
 }
 
@@ -135,9 +155,42 @@ pub fn link_traces<'t>(span: &Span, traceparents: impl Iterator<Item = &'t str>)
     if traceparents.peek().is_none() {
         return continue_trace(span, first);
     }
+    continue_trace(span, None);
     for value in first.into_iter().chain(traceparents) {
         span.add_link(context_of(value).span().span_context().clone());
     }
+}
+
+/// Ties the span of a caller to that of work that was done for it and others, in a trace of its own.
+pub fn link(caller: &Span, work: &Span) {
+    caller.add_link(span_context(work));
+}
+
+/// Notes what a call was answered with. Faults of ours are errors of the span, by the conventions of OpenTelemetry for servers
+/// of gRPC; what a caller did wrong is none.
+pub fn note_status(span: &Span, code: Code) {
+    span.set_attribute("rpc.grpc.status_code", i64::from(code as i32));
+    let is_fault = matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    );
+    if is_fault {
+        mark_failed(span);
+    }
+}
+
+/// Marks the span of work that failed. Why, the log says.
+pub fn mark_failed(span: &Span) {
+    span.set_status(Status::error(""));
+}
+
+fn span_context(span: &Span) -> SpanContext {
+    span.context().span().span_context().clone()
 }
 
 /// What a `traceparent` header says, by the propagator that was set up.

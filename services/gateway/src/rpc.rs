@@ -13,11 +13,11 @@ use proto::{
     rpc::Context,
 };
 use tonic::{
-    Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes,
+    Code, Status, body::Body, metadata::MetadataMap, server::Grpc, service::Routes,
     transport::server::TcpConnectInfo,
 };
 use tonic_prost::ProstCodec;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 use crate::{
     callers::Callers,
@@ -127,10 +127,17 @@ async fn call(
     let Some(method) = known else {
         return Status::unimplemented(format!("there is no method {path}")).into_http();
     };
-    let span = tracing::info_span!("call", otel.kind = "server", otel.name = %path);
+    let span =
+        tracing::info_span!("call", otel.kind = "server", otel.name = %path, trace_id = Empty);
     let traceparent = request.headers().get("traceparent");
     telemetry::continue_trace(&span, traceparent.and_then(|value| value.to_str().ok()));
-    serve(gateway, method, request).instrument(span).await
+    let response = serve(gateway, method, request)
+        .instrument(span.clone())
+        .await;
+    // A refusal is in the headers already; of a stream only how it began is known here.
+    let refusal = Status::from_header_map(response.headers());
+    telemetry::note_status(&span, refusal.map_or(Code::Ok, |status| status.code()));
+    response
 }
 
 async fn serve(

@@ -51,6 +51,9 @@ pub enum Error {
     /// There is no such schedule for this tenant.
     #[error("there is no schedule {0}: list them with `valutai reports schedule list`")]
     UnknownSchedule(Uuid),
+    /// The caller gets no mail of such a schedule.
+    #[error("no schedule {0} sends you mail: take the id from the end of the newest letter")]
+    NoRecipient(Uuid),
     /// A schedule is about a dataset that is not there any more.
     #[error("the dataset {0} is gone: delete this schedule, and make one for another dataset")]
     DatasetGone(Uuid),
@@ -132,9 +135,11 @@ impl From<sqlx::Error> for Error {
 impl Coded for Error {
     fn code(&self) -> Code {
         match self {
-            Self::NoReport(_) | Self::NoLink | Self::UnknownLink(_) | Self::UnknownSchedule(_) => {
-                Code::NotFound
-            }
+            Self::NoReport(_)
+            | Self::NoLink
+            | Self::UnknownLink(_)
+            | Self::UnknownSchedule(_)
+            | Self::NoRecipient(_) => Code::NotFound,
             Self::LinkHours(_)
             | Self::Cron { .. }
             | Self::TimeZone(_)

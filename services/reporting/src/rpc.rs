@@ -155,6 +155,14 @@ impl ReportingService for Rpc {
         schedules::resume(&self.commands, &context, request).await
     }
 
+    async fn leave_report_schedule(
+        &self,
+        context: Context,
+        request: pb::LeaveReportScheduleRequest,
+    ) -> Result<pb::LeaveReportScheduleResponse, Status> {
+        schedules::leave(&self.commands, &context, request).await
+    }
+
     async fn delete_report_schedule(
         &self,
         context: Context,

@@ -1,17 +1,27 @@
-//! A service as a process of its own, by `valutai serve`; killed when dropped. Deliberately nothing kept of
-//! what it says: it speaks on the standard error.
+//! A service as a process of its own, by `valutai serve`; killed when dropped. It speaks on the standard error, unless it
+//! is started otherwise. Deliberately nothing of what it answers but whether it is ready.
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use platform::launch::Launch;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use super::system::LOG;
 use crate::error::{Error, Result};
+
+/// Longest wait for a process that starts, and for one that ends.
+pub const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks at what gives no sign.
+pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A running process.
 #[derive(Debug)]
@@ -27,27 +37,49 @@ impl Process {
         Self::spawn(&mut command)
     }
 
-    /// Starts a replica with addresses of its own: that of the gateway, and that of the health service.
+    /// Starts what a command says, with a health service of its own, and waits until that says that it is ready.
     ///
     /// # Errors
-    /// Where it cannot be started.
-    pub fn start_at(
-        program: &Path,
-        launch: &Launch,
-        dir: &Path,
-        service: &str,
-        listen: SocketAddr,
-        health: SocketAddr,
-    ) -> Result<Self> {
-        let mut command = Self::command(program, launch, dir, service)?;
-        command
-            .env("VALUTAI_LISTEN", listen.to_string())
-            .env("VALUTAI_HEALTH_LISTEN", health.to_string())
-            .env("VALUTAI_AUDIT_KEY_FILE", Self::audit_key_file(dir));
-        Self::spawn(&mut command)
+    /// Where it cannot be started, ends, or does not become ready.
+    pub async fn start_ready(command: &mut Command, service: &str) -> Result<Self> {
+        let health = free_address()?;
+        let mut process = Self::spawn(command.env("VALUTAI_HEALTH_LISTEN", health.to_string()))?;
+        let begun = Instant::now();
+        while !is_ready(health).await {
+            if process.has_ended() {
+                return Err(Error::Failed(format!("{service} does not start")));
+            }
+            if begun.elapsed() > LIMIT {
+                return Err(Error::Failed(format!("{service} does not become ready")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(process)
     }
 
-    fn command(program: &Path, launch: &Launch, dir: &Path, service: &str) -> Result<Command> {
+    /// Asks it to stop and waits until it is gone; answers how long that took and what it ended with.
+    ///
+    /// # Errors
+    /// Where it was gone already, or goes on.
+    pub async fn end(&mut self) -> Result<(Duration, i32)> {
+        let begun = Instant::now();
+        self.terminate()?;
+        loop {
+            if let Some(code) = self.exit_code() {
+                return Ok((begun.elapsed(), code));
+            }
+            if begun.elapsed() > LIMIT {
+                return Err(Error::Failed("a service does not stop".to_owned()));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The command that runs a service of a launch; `program` is `valutai`, or a folder with a program for each service.
+    ///
+    /// # Errors
+    /// Where the launch is malformed.
+    pub fn command(program: &Path, launch: &Launch, dir: &Path, service: &str) -> Result<Command> {
         let config = launch
             .config_for(service)
             .map_err(|error| Error::Failed(platform::error::chain(&error)))?;
@@ -69,6 +101,7 @@ impl Process {
             )
             .env("VALUTAI_BLOB_DIR", &config.blob_dir)
             .env("VALUTAI_KEK_FILE", Self::key_file(dir))
+            .env("VALUTAI_AUDIT_KEY_FILE", Self::audit_key_file(dir))
             .env("VALUTAI_LISTEN", config.listen.to_string())
             .env(
                 "VALUTAI_CALLS_PER_SECOND",
@@ -142,6 +175,27 @@ impl Process {
     pub fn id(&self) -> u32 {
         self.0.id()
     }
+}
+
+/// An address of this machine that is free now.
+///
+/// # Errors
+/// Where there is none.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::file("a port"))?;
+    listener.local_addr().map_err(Error::file("a port"))
+}
+
+async fn is_ready(health: SocketAddr) -> bool {
+    let Ok(endpoint) = Endpoint::from_shared(format!("http://{health}")) else {
+        return false;
+    };
+    let Ok(channel) = endpoint.connect().await else {
+        return false;
+    };
+    let mut client = HealthClient::new(channel);
+    let answer = client.check(HealthCheckRequest::default()).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
 }
 
 /// Most memory that a process held since its start, in MiB; `None` where the system does not tell.

@@ -2,9 +2,11 @@
 //! not, how they end, and what comes by them.
 
 mod client;
+mod collector;
 mod ends;
 mod events;
 mod leaks;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod walled;

@@ -30,7 +30,10 @@ pub struct Walled {
     pub servers: Servers,
     /// Somebody who may do everything.
     pub superuser: String,
-    dir: PathBuf,
+    /// By which auth answers for users, in base64.
+    pub callout_key: String,
+    /// A folder that is gone at the end.
+    pub dir: PathBuf,
 }
 
 /// A tenant with a credential.
@@ -67,12 +70,14 @@ impl Walled {
         world.launch.subject_prefix = "valutai".to_owned();
         world.launch.nats_urls = nats_config::urls(std::slice::from_ref(&servers), &users);
         let (_, host) = servers.nats_url().rsplit_once('@').ok_or("no address")?;
+        let callout_key = key.to_base64();
         world.launch.outside = Some(Outside {
             key: key.into(),
             url: format!("nats://{host}"),
         });
         Ok(Self {
             superuser: servers.nats_url().to_owned(),
+            callout_key,
             world,
             servers,
             dir,

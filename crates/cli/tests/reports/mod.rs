@@ -1,5 +1,6 @@
 //! Reports that are shared. Deliberately by the program itself, as people do it.
 
+mod leaving;
 mod links;
 mod schedules;
 mod smtp;

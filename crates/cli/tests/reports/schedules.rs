@@ -21,14 +21,14 @@ use crate::{
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The ids of somebody and of the organisation.
-async fn ids(person: &Person) -> TestResult<(String, String)> {
+pub async fn ids(person: &Person) -> TestResult<(String, String)> {
     let reply = person.connection.auth().who_am_i(WhoAmIRequest {}).await?;
     let identity = reply.into_inner().identity.ok_or("nobody")?;
     Ok((identity.user_id, identity.organization_id))
 }
 
 /// Somebody who confirmed the address that the invitation went to.
-async fn join(owner: &Person, smtp: &Smtp, name: &str, role: Role) -> TestResult<Person> {
+pub async fn join(owner: &Person, smtp: &Smtp, name: &str, role: Role) -> TestResult<Person> {
     let request = InviteMemberRequest {
         email: format!("{name}@example.com"),
         role: role.into(),
@@ -50,19 +50,19 @@ async fn join(owner: &Person, smtp: &Smtp, name: &str, role: Role) -> TestResult
 }
 
 /// What a command of schedules answers.
-async fn schedule(person: &Person, args: &[&str]) -> TestResult<Value> {
+pub async fn schedule(person: &Person, args: &[&str]) -> TestResult<Value> {
     let args = [&["-o", "json", "reports", "schedule"], args].concat();
     Ok(serde_json::from_str(&run(person, &args).await?)?)
 }
 
 /// The sentence that a command of schedules is refused with.
-async fn refused(person: &Person, args: &[&str]) -> TestResult<String> {
+pub async fn refused(person: &Person, args: &[&str]) -> TestResult<String> {
     let said = schedule(person, args).await;
     Ok(said.err().ok_or("it was done")?.to_string())
 }
 
 /// A schedule as it is listed.
-async fn listed(person: &Person, id: &Value) -> TestResult<Value> {
+pub async fn listed(person: &Person, id: &Value) -> TestResult<Value> {
     let all = schedule(person, &["list"]).await?;
     let mut all = all["schedules"].as_array().into_iter().flatten();
     let found = all.find(|schedule| schedule["id"] == *id);

@@ -42,7 +42,11 @@ pub async fn world() -> TestResult<World> {
 }
 
 pub async fn sign_up(world: &World, name: &str) -> TestResult<Person> {
-    let endpoint = world.endpoint()?;
+    sign_up_at(world.endpoint()?, world.mail_dir(), name).await
+}
+
+/// The same at a gateway that is not this process's.
+pub async fn sign_up_at(endpoint: String, mail_dir: PathBuf, name: &str) -> TestResult<Person> {
     let anonymous = Connection::connect(&endpoint, None, TIMEOUT).await?;
     let email = format!("{name}@example.com");
     let password = Secret::verbatim(&PASSWORD);
@@ -51,7 +55,7 @@ pub async fn sign_up(world: &World, name: &str) -> TestResult<Person> {
         connection: anonymous.with_token(&reply.token)?,
         token: reply.token,
         endpoint,
-        mail_dir: world.mail_dir(),
+        mail_dir,
     })
 }
 

@@ -8,11 +8,11 @@ use async_nats::{
     jetstream::{AckKind, Message},
 };
 use tokio::time::sleep;
-use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
     Consumer, Delivered, Delivery, Failure, Handler, Handling, LAST_DELIVERY, TOO_OFTEN, Told,
+    spans,
 };
 use crate::{
     batch::{self, Carried},
@@ -117,11 +117,12 @@ impl Consumer {
     }
 
     fn work(&self, lot: &Lot) -> Handling {
-        let span = || tracing::info_span!("event", otel.kind = "consumer", consumer = %self.name, event = %lot.event_type);
+        let span = || spans::begin(&self.name, &lot.event_type);
         match &lot.handler {
             Handler::Together(handler) => {
                 let span = span();
-                telemetry::link_traces(&span, lot.traces());
+                let events = lot.parcels.iter().flat_map(|parcel| &parcel.events);
+                telemetry::link_traces(&span, batch::traces(events));
                 let delivered = Delivered {
                     tenant: lot.tenant,
                     consumer: self.name.clone(),
@@ -131,7 +132,7 @@ impl Consumer {
                         .map(|parcel| parcel.told(&lot.event_type))
                         .collect(),
                 };
-                Box::pin(handler(delivered).instrument(span))
+                spans::within(span, handler(delivered))
             }
             Handler::Each(handler) => {
                 let handlings: Vec<_> = lot
@@ -152,7 +153,7 @@ impl Consumer {
                             consumer: self.name.clone(),
                             attempt,
                         };
-                        handler(delivery, event.body.clone()).instrument(span)
+                        spans::within(span, handler(delivery, event.body.clone()))
                     })
                     .collect();
                 Box::pin(async move {
@@ -235,16 +236,6 @@ impl Lot {
             && failure.fate != Fate::Wait
             && (failure.fate != Fate::Retry || attempts.any(|attempt| attempt >= LAST_DELIVERY))
     }
-
-    /// The different traces of the events, as far as they follow each other.
-    fn traces(&self) -> impl Iterator<Item = &str> {
-        let events = self.parcels.iter().flat_map(|parcel| &parcel.events);
-        let mut traces: Vec<&str> = events
-            .filter_map(|event| event.traceparent.as_deref())
-            .collect();
-        traces.dedup();
-        traces.into_iter()
-    }
 }
 
 impl Parcel {
@@ -301,17 +292,18 @@ async fn settle(
     outcome: Result<(), Failure>,
 ) -> Result<()> {
     let attempt = attempt_of(message);
+    let trace_id = header(message, "traceparent").and_then(|value| telemetry::trace_id_in(&value));
     let kind = match outcome {
         Ok(()) => AckKind::Ack,
         Err(failure) if failure.fate == Fate::Retry && attempt < LAST_DELIVERY => {
             let delay = retry_delay(attempt);
-            tracing::warn!(reason = %failure.reason, attempt, ?delay, "handling failed, trying again");
+            tracing::warn!(reason = %failure.reason, attempt, ?delay, trace_id, "handling failed, trying again");
             AckKind::Nak(Some(delay))
         }
         // It was waited for, until this process was told to stop: another one goes on.
         Err(failure) if failure.fate == Fate::Wait => AckKind::Nak(Some(FIRST_WAIT)),
         Err(failure) => {
-            tracing::error!(reason = %failure.reason, attempt, "handling failed, moved to the dead letters");
+            tracing::error!(reason = %failure.reason, attempt, trace_id, "handling failed, moved to the dead letters");
             bury(consumer, bus, message, event_type, &failure.reason).await?;
             if let Some(database) = &consumer.database {
                 let ids = ids_of(message.headers.as_ref(), &message.payload);

@@ -28,6 +28,8 @@ pub struct Posting {
     pub expires_at: DateTime<Utc>,
     pub files: Vec<AttachedFile>,
     pub files_left_out: bool,
+    /// Empty where it is not known.
+    pub schedule_id: String,
 }
 
 impl Commands {
@@ -70,6 +72,7 @@ impl Commands {
                 expires_at: posting.expires_at,
                 files: posting.files.clone(),
                 files_left_out: posting.files_left_out,
+                schedule_id: posting.schedule_id.clone(),
             };
             self.post(tx.connection(), &Letter::Report(Box::new(letter)))
                 .await?;

@@ -52,6 +52,7 @@ pub async fn post_report(
         })?,
         files: files.collect::<Result<_, Error>>()?,
         files_left_out: request.files_left_out,
+        schedule_id: request.schedule_id,
     };
     let found = commands.post_report(posting).await?;
     Ok(pb::PostReportResponse {

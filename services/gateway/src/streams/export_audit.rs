@@ -14,6 +14,7 @@ use proto::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, server::ServerStreamingService};
+use tracing::Instrument as _;
 
 use crate::rpc::Gateway;
 
@@ -40,12 +41,13 @@ impl ServerStreamingService<ExportAuditTrailRequest> for ExportAudit {
         Box::pin(async move {
             let context = gateway.admit(method, request.metadata()).await?;
             let (sender, receiver) = mpsc::channel(WAITING);
-            tokio::spawn(async move {
+            let sending = async move {
                 if let Err(status) = send(&gateway, context, &sender).await {
                     // A client that reads no more does not need to be told.
                     let _ = sender.send(Err(status)).await;
                 }
-            });
+            };
+            tokio::spawn(sending.in_current_span());
             Ok(Response::new(ReceiverStream::new(receiver)))
         })
     }

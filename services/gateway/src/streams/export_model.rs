@@ -14,6 +14,7 @@ use proto::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, server::ServerStreamingService};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::receive::remove;
@@ -54,13 +55,14 @@ impl ServerStreamingService<ExportModelRequest> for ExportModel {
             let file = prepared.file.unwrap_or_default();
             let (sender, receiver) = mpsc::channel(WAITING);
             // A task of its own: it removes the file also when the client goes away.
-            tokio::spawn(async move {
+            let sending = async move {
                 if let Err(status) = send(&gateway, tenant, &file, &sender).await {
                     // A client that reads no more does not need to be told.
                     let _ = sender.send(Err(status)).await;
                 }
                 remove(&gateway.kit, tenant, &file).await;
-            });
+            };
+            tokio::spawn(sending.in_current_span());
             Ok(Response::new(ReceiverStream::new(receiver)))
         })
     }

@@ -17,6 +17,7 @@ use proto::{
     rpc::{Context, Transport as _},
 };
 use tonic::{Request, Response, Status, Streaming, server::StreamingService};
+use tracing::{Instrument as _, Span};
 
 use crate::rpc::Gateway;
 
@@ -96,15 +97,18 @@ fn predict(gateway: Arc<Gateway>, context: Context, quotes: Streaming<RawRequest
         };
     let mut batches = Batches::default();
     let has_key = context.idempotency_key.is_some();
+    // The stream is read when the call's own future is over.
+    let span = Span::current();
     chunks
         .map(move |chunk| batches.next(chunk, has_key))
         .map(move |batch| {
             let (gateway, context) = (Arc::clone(&gateway), context.clone());
-            async move {
+            let answered = async move {
                 let (first_index, batch) = batch?;
                 let answers = call(&gateway, &context, first_index, &batch).await?;
                 Ok((first_index, answers.predictions))
-            }
+            };
+            answered.instrument(span.clone())
         })
         .buffered(UNDER_WAY)
         .flat_map(|answer| match answer {

@@ -17,6 +17,7 @@ use proto::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, server::StreamingService};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::receive::{Received, for_reading, receive, remove};
@@ -53,12 +54,13 @@ impl StreamingService<UploadDatasetRequest> for PreviewDataset {
             let tenant = context.caller()?.tenant_id;
             let (sender, receiver) = mpsc::channel(WAITING);
             // A task of its own: it removes the blobs also when the client goes away.
-            tokio::spawn(async move {
+            let sending = async move {
                 if let Err(status) = preview(&gateway, &context, tenant, parts, &sender).await {
                     // A client that reads no more does not need to be told.
                     let _ = sender.send(Err(status)).await;
                 }
-            });
+            };
+            tokio::spawn(sending.in_current_span());
             Ok(Response::new(ReceiverStream::new(receiver)))
         })
     }

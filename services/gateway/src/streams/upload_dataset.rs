@@ -12,6 +12,7 @@ use proto::{
     rpc::Context,
 };
 use tonic::{Code, Request, Response, Status, Streaming, server::ClientStreamingService};
+use tracing::Instrument as _;
 
 use super::receive::{Received, for_reading, receive, remove};
 use crate::rpc::Gateway;
@@ -37,7 +38,8 @@ impl ClientStreamingService<UploadDatasetRequest> for UploadDataset {
             let context = gateway.admit(method, &metadata).await?;
             // A task of its own: when the client goes away the stream fails in there, and the
             // unfinished blob is removed.
-            tokio::spawn(async move { upload(&gateway, &context, parts).await })
+            let uploading = async move { upload(&gateway, &context, parts).await };
+            tokio::spawn(uploading.in_current_span())
                 .await
                 .map_err(|_| Status::internal("the upload broke off inside the gateway"))?
                 .map(Response::new)

@@ -11,9 +11,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use platform::{Kit, TenantTx, error::chain, outbox::Traced, telemetry::trace_id_in};
+use platform::{
+    Kit, TenantTx,
+    error::chain,
+    outbox::Traced,
+    telemetry::{self, trace_id_in},
+};
 use proto::{auth::OperationRecorded, prediction::PredictionMade, rpc::Context};
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
 use self::gathering::State;
@@ -35,6 +41,8 @@ const GATHERING: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Entry {
     pub context: Context,
+    /// Of the call.
+    pub span: Span,
     pub traceparent: Option<String>,
     pub model_id: Uuid,
     /// Whether the model was asked because it is the champion.
@@ -165,7 +173,7 @@ impl Ledger {
             return;
         }
         let (entries, replies): (Vec<Entry>, Vec<Reply>) = group.into_iter().unzip();
-        match self.write_all(tenant, &entries).await {
+        match self.write_traced(tenant, &entries).await {
             Ok(kept) => {
                 for (reply, kept) in replies.into_iter().zip(kept) {
                     tell(reply, kept);
@@ -175,7 +183,7 @@ impl Ledger {
             Err(error) if entries.len() > 1 && is_refused(&error) => {
                 tracing::warn!(error = %chain(&error), "a group of predictions is written one by one");
                 for (entry, reply) in entries.iter().zip(replies) {
-                    let written = self.write_all(tenant, std::slice::from_ref(entry)).await;
+                    let written = self.write_traced(tenant, std::slice::from_ref(entry)).await;
                     let kept =
                         written.and_then(|mut kept| kept.pop().unwrap_or(Err(Error::NotKept)));
                     tell(reply, kept);
@@ -188,6 +196,21 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Writes entries in the trace of their call; of several calls each trace leads to the other.
+    async fn write_traced(&self, tenant: Uuid, entries: &[Entry]) -> Result<Vec<Result<Kept>>> {
+        let span = tracing::info_span!("ledger", calls = entries.len(), trace_id = Empty);
+        let traces = entries
+            .iter()
+            .filter_map(|entry| entry.traceparent.as_deref());
+        telemetry::link_traces(&span, traces);
+        if entries.len() > 1 {
+            for entry in entries {
+                telemetry::link(&entry.span, &span);
+            }
+        }
+        self.write_all(tenant, entries).instrument(span).await
     }
 
     /// Writes entries in one transaction, those that are still right; answers what became of each.

@@ -8,6 +8,7 @@ const B: Uuid = Uuid::from_u128(2);
 fn entry(key: Option<&str>) -> (Entry, Reply) {
     let entry = Entry {
         context: Context::default(),
+        span: Span::none(),
         traceparent: None,
         model_id: Uuid::nil(),
         as_champion: true,

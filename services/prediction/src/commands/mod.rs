@@ -36,6 +36,7 @@ use proto::{
     prediction::{Prediction, QuoteInput},
     rpc::{Caller, Context},
 };
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::{
@@ -148,6 +149,7 @@ impl Commands {
             }
             let entry = Entry {
                 context: context.clone(),
+                span: Span::current(),
                 traceparent: traceparent(),
                 model_id: model_id_now,
                 as_champion: model_id.is_none(),
@@ -359,7 +361,7 @@ impl Ask {
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let span = tracing::Span::current();
+    let span = Span::current();
     tokio::task::spawn_blocking(move || span.in_scope(work))
         .await
         .map_err(|error| Error::Broken(error.to_string()))?

@@ -52,10 +52,15 @@ impl Commands {
         let mut tx = self.database.begin(tenant).await?;
         let taken = store::claim_delivery(&mut tx, report_id, now, now + LEASE).await?;
         let report = store::find_report(&mut tx, report_id).await?;
-        tx.commit().await?;
-        let (Some(row), Some(report)) = (taken, report) else {
-            return Ok(());
+        let (Some(mut row), Some(report)) = (taken, report) else {
+            return Ok(tx.commit().await?);
         };
+        // Who has left the schedule since the report was begun wants no more.
+        if let Some(schedule) = store::find_schedule(&mut tx, row.schedule_id).await? {
+            row.recipients
+                .retain(|user| schedule.recipients.contains(user));
+        }
+        tx.commit().await?;
         match self.hand_on(tenant, &row, report).await {
             Ok(recipients) => self.note_posted(tenant, &row, &recipients).await,
             Err(error) => self.note_unposted(tenant, &row, error).await,
@@ -86,6 +91,7 @@ impl Commands {
             attachments: attachments.collect(),
             version: u32::try_from(report.version).unwrap_or(u32::MAX),
             files_left_out: row.files_left_out,
+            schedule_id: row.schedule_id.to_string(),
         };
         let answer = self.auth.post_report(&system(report.id), request).await;
         Ok(answer.map_err(platform::Error::from)?.recipients)

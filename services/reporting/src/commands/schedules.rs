@@ -169,6 +169,18 @@ impl Commands {
         Ok(row)
     }
 
+    /// Takes the caller out of the recipients of a schedule. Others who ask learn nothing of it.
+    pub async fn leave_schedule(&self, context: &Context, id: Uuid) -> Result<()> {
+        let caller = context.caller().map_err(platform::Error::from)?;
+        let mut tx = self.database.begin(caller.tenant_id).await?;
+        let left = store::update_schedule_left(&mut tx, id, caller.user_id).await?;
+        let left = left.ok_or(Error::NoRecipient(id))?;
+        let operation = Operation::done("reporting.leave_report_schedule", id);
+        tx.record(context, operation.changed("recipients", left + 1, left))
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Deletes a schedule.
     pub async fn delete_schedule(&self, context: &Context, id: Uuid) -> Result<()> {
         let caller = context.caller().map_err(platform::Error::from)?;

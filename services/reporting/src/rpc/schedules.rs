@@ -73,6 +73,16 @@ pub async fn resume(
     })
 }
 
+pub async fn leave(
+    commands: &Commands,
+    context: &Context,
+    request: pb::LeaveReportScheduleRequest,
+) -> Result<pb::LeaveReportScheduleResponse, Status> {
+    let id = parse_id("id", &request.id)?;
+    commands.leave_schedule(context, id).await?;
+    Ok(pb::LeaveReportScheduleResponse {})
+}
+
 pub async fn delete(
     commands: &Commands,
     context: &Context,

@@ -77,6 +77,35 @@ pub async fn list_schedules(tx: &mut TenantTx) -> Result<Vec<ScheduleRow>> {
         .await?)
 }
 
+/// A schedule.
+pub async fn find_schedule(tx: &mut TenantTx, id: Uuid) -> Result<Option<ScheduleRow>> {
+    Ok(
+        sqlx::query_as("SELECT * FROM report_schedule WHERE id = $1")
+            .bind(id)
+            .fetch_optional(tx.connection())
+            .await?,
+    )
+}
+
+/// Takes somebody out of the recipients of a schedule; answers how many are left, or nothing where it had no such recipient.
+pub async fn update_schedule_left(
+    tx: &mut TenantTx,
+    id: Uuid,
+    user: Uuid,
+) -> Result<Option<usize>> {
+    let tenant = tx.tenant();
+    let left: Option<Vec<Uuid>> = sqlx::query_scalar(
+        "UPDATE report_schedule SET recipients = array_remove(recipients, $3)
+         WHERE tenant_id = $1 AND id = $2 AND $3 = ANY(recipients) RETURNING recipients",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(user)
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(left.map(|users| users.len()))
+}
+
 /// A schedule, which nobody else changes until the end of the transaction.
 pub async fn claim_schedule(tx: &mut TenantTx, id: Uuid) -> Result<Option<ScheduleRow>> {
     Ok(

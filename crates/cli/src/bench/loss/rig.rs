@@ -2,13 +2,7 @@
 //! their own, started again whenever they are gone; the other services in this one. Deliberately killed
 //! with signal 9 only: who is asked to stop loses nothing anyway.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    slice,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, slice, time::Duration};
 
 use indicatif::ProgressBar;
 use localservers::{NatsUser, Servers};
@@ -31,7 +25,10 @@ use uuid::Uuid;
 use super::{Kills, Plan};
 use crate::{
     args::{DEFAULT_TIMEOUT, Secret as Password},
-    bench::{process::Process, store::Store},
+    bench::{
+        process::{Process, free_address},
+        store::Store,
+    },
     client::{Connection, auth, datasets, models},
     error::{Error, Result},
     sample,
@@ -269,7 +266,8 @@ pub fn launch(servers: &[Servers], users: &[NatsUser], dir: &std::path::Path) ->
         stream_replicas: 1,
         blob_dir: dir.join("blobs"),
         kek: stack::kept_keys(&Process::key_file(dir))?,
-        audit_key: stack::kept_keys(&dir.join("audit-key"))?,
+        audit_key: stack::kept_keys(&Process::audit_key_file(dir))?,
+        // The same for every gateway that is started.
         listen: free_address()?,
         tls: None,
         postgres_connections: 8,
@@ -284,12 +282,6 @@ pub fn launch(servers: &[Servers], users: &[NatsUser], dir: &std::path::Path) ->
         calls: CallRate::NONE,
         outside: None,
     })
-}
-
-/// An address that is free now, and the same for every gateway that is started.
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::file("a port"))?;
-    listener.local_addr().map_err(Error::file("a port"))
 }
 
 /// What is started after the servers.

@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -13,18 +13,15 @@ use localservers::Cluster;
 use platform::{bus::Bus, launch::Launch};
 use serde::Serialize;
 use sqlx::PgConnection;
-use tonic::transport::Endpoint;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
 use uuid::Uuid;
 
 use crate::{
     args::{DEFAULT_TIMEOUT, Secret as Password},
     bench::{
         loss::rig::{launch, train},
-        process::Process,
+        process::{LIMIT, LOOK_EVERY, Process, free_address},
         store::Store,
+        system::LOG,
     },
     client::{Connection, auth},
     error::{Error, Result},
@@ -36,9 +33,6 @@ use crate::{
 
 /// First word of every subject and stream, and the name of the database.
 const PREFIX: &str = "valutai";
-/// Longest wait for a replica, and for the outbox to run empty.
-const LIMIT: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// One replica that was replaced.
 #[derive(Debug, Serialize)]
@@ -60,14 +54,22 @@ struct Replica {
     process: Process,
 }
 
+/// What replicas are started of and with.
+#[derive(Debug)]
+pub struct Recipe {
+    dir: PathBuf,
+    program: PathBuf,
+    launch: Launch,
+    /// Where replicas write how they start and stop; on the standard error they only complain.
+    log: Option<PathBuf>,
+}
+
 /// The running system.
 #[derive(Debug)]
 pub struct Fleet {
-    dir: PathBuf,
-    program: PathBuf,
+    recipe: Recipe,
     /// Gone only while something is done to it.
     servers: Option<Cluster>,
-    launch: Launch,
     replicas: Vec<Replica>,
     bus: Bus,
     /// One to each gateway, signed in as an owner.
@@ -97,9 +99,23 @@ impl Fleet {
         nats_servers: usize,
         report: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
+        let program = std::env::current_exe().map_err(Error::file("this program"))?;
+        Self::start_of(program, None, args, nats_servers, report).await
+    }
+
+    /// The same with replicas of a program, which is `valutai`, and with a log of how they start and stop.
+    ///
+    /// # Errors
+    /// As [`Fleet::start`].
+    pub async fn start_of(
+        program: PathBuf,
+        log: Option<PathBuf>,
+        args: &ServerArgs,
+        nats_servers: usize,
+        report: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("valutai_restarts_{}", std::process::id()));
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
-        let program = std::env::current_exe().map_err(Error::file("this program"))?;
         let users = nats_config::users(PREFIX);
         let callout = stack::kept_secret(&dir.join("nats-callout-key"))?;
         let known = (
@@ -109,12 +125,16 @@ impl Fleet {
         let servers = stack::start_cluster(args, &dir, nats_servers, known, report).await?;
         let mut launch = launch(servers.servers(), &users, &dir)?;
         launch.stream_replicas = nats_servers;
-        match parts(&launch, &dir, &program).await {
+        let recipe = Recipe {
+            dir,
+            program,
+            launch,
+            log,
+        };
+        match parts(&recipe).await {
             Ok(parts) => Ok(Self {
-                dir,
-                program,
+                recipe,
                 servers: Some(servers),
-                launch,
                 replicas: parts.replicas,
                 bus: parts.bus,
                 connections: parts.connections,
@@ -139,7 +159,7 @@ impl Fleet {
     /// # Errors
     /// Where Postgres cannot be reached.
     pub async fn store(&self) -> Result<Store> {
-        Store::connect(&self.launch).await
+        Store::connect(&self.recipe.launch).await
     }
 
     /// The same, for what sees every schema.
@@ -147,7 +167,7 @@ impl Fleet {
     /// # Errors
     /// Where Postgres cannot be reached.
     pub async fn admin(&self) -> Result<PgConnection> {
-        let admin = self.launch.admin().await;
+        let admin = self.recipe.launch.admin().await;
         admin.map_err(|error| failed(platform::error::chain(&error)))
     }
 
@@ -173,25 +193,25 @@ impl Fleet {
     }
 
     async fn replace(&mut self, at: usize) -> Result<Replaced> {
-        let (service, listen) = (self.replicas[at].service, self.replicas[at].listen);
-        let is_gateway = service == "gateway";
-        let mut drained = (0.0, 0);
-        if is_gateway {
-            drained = end(&mut self.replicas[at].process).await?;
+        if self.replicas[at].service == "gateway" {
+            return self.restart(at).await;
         }
         let begun = Instant::now();
-        let process = start(&self.program, &self.launch, &self.dir, service, listen).await?;
-        let ready_ms = milliseconds(begun);
+        let process = self.recipe.start(&self.replicas[at]).await?;
+        let ready = begun.elapsed();
         let mut old = std::mem::replace(&mut self.replicas[at].process, process);
-        if !is_gateway {
-            drained = end(&mut old).await?;
-        }
-        Ok(Replaced {
-            service,
-            ready_ms,
-            drained_ms: drained.0,
-            exit_code: drained.1,
-        })
+        Ok(self.replicas[at].replaced(ready, old.end().await?))
+    }
+
+    /// Asks a replica to stop, and starts it again once it has ended.
+    ///
+    /// # Errors
+    /// Where it does not end, or does not become ready.
+    pub async fn restart(&mut self, at: usize) -> Result<Replaced> {
+        let ended = self.replicas[at].process.end().await?;
+        let begun = Instant::now();
+        self.replicas[at].process = self.recipe.start(&self.replicas[at]).await?;
+        Ok(self.replicas[at].replaced(begun.elapsed(), ended))
     }
 
     /// The service of each replica.
@@ -215,7 +235,7 @@ impl Fleet {
 
     /// Starts from now on the programs of a folder, one for each service, instead of this program.
     pub fn use_programs(&mut self, dir: &Path) {
-        dir.clone_into(&mut self.program);
+        dir.clone_into(&mut self.recipe.program);
     }
 
     /// The nats-servers.
@@ -229,11 +249,9 @@ impl Fleet {
     /// # Errors
     /// Where it does not become ready.
     pub async fn kill_replica(&mut self, at: usize, dead: Duration) -> Result<()> {
-        let (service, listen) = (self.replicas[at].service, self.replicas[at].listen);
         self.replicas[at].process.kill();
         tokio::time::sleep(dead).await;
-        let (program, launch) = (&self.program, &self.launch);
-        self.replicas[at].process = start(program, launch, &self.dir, service, listen).await?;
+        self.replicas[at].process = self.recipe.start(&self.replicas[at]).await?;
         Ok(())
     }
 
@@ -281,18 +299,51 @@ impl Fleet {
         if let Some(servers) = self.servers {
             stack::stop_cluster(servers).await?;
         }
-        fs::remove_dir_all(&self.dir).map_err(Error::file(&self.dir))
+        let dir = &self.recipe.dir;
+        fs::remove_dir_all(dir).map_err(Error::file(dir))
     }
 }
 
-async fn parts(launch: &Launch, dir: &Path, program: &Path) -> Result<Parts> {
+impl Recipe {
+    /// Starts a replica anew and waits until it is ready.
+    async fn start(&self, replica: &Replica) -> Result<Process> {
+        self.start_at(replica.service, replica.listen).await
+    }
+
+    async fn start_at(&self, service: &str, listen: SocketAddr) -> Result<Process> {
+        let mut command = Process::command(&self.program, &self.launch, &self.dir, service)?;
+        command.env("VALUTAI_LISTEN", listen.to_string());
+        if let Some(log) = &self.log {
+            let file = fs::File::options().create(true).append(true).open(log);
+            command
+                .env("VALUTAI_LOG", format!("{LOG},platform::service=info"))
+                .env("VALUTAI_LOG_FORMAT", "json")
+                .stderr(file.map_err(Error::file(log))?);
+        }
+        Process::start_ready(&mut command, service).await
+    }
+}
+
+impl Replica {
+    fn replaced(&self, ready: Duration, (drained, exit_code): (Duration, i32)) -> Replaced {
+        Replaced {
+            service: self.service,
+            ready_ms: milliseconds(ready),
+            drained_ms: milliseconds(drained),
+            exit_code,
+        }
+    }
+}
+
+async fn parts(recipe: &Recipe) -> Result<Parts> {
+    let (launch, dir) = (&recipe.launch, &recipe.dir);
     let of_platform = |error: platform::Error| failed(platform::error::chain(&error));
     launch.prepare(&SERVICES).await.map_err(of_platform)?;
     let mut replicas = Vec::new();
     for service in SERVICES {
         for _ in 0..2 {
             let listen = free_address()?;
-            let process = start(program, launch, dir, service.name, listen).await?;
+            let process = recipe.start_at(service.name, listen).await?;
             replicas.push(Replica {
                 service: service.name,
                 listen,
@@ -327,63 +378,8 @@ async fn parts(launch: &Launch, dir: &Path, program: &Path) -> Result<Parts> {
     })
 }
 
-/// Starts a replica and waits until it is ready.
-async fn start(
-    program: &Path,
-    launch: &Launch,
-    dir: &Path,
-    service: &'static str,
-    listen: SocketAddr,
-) -> Result<Process> {
-    let health = free_address()?;
-    let mut process = Process::start_at(program, launch, dir, service, listen, health)?;
-    let begun = Instant::now();
-    while !is_ready(health).await {
-        if process.has_ended() {
-            return Err(failed(format!("{service} does not start")));
-        }
-        if begun.elapsed() > LIMIT {
-            return Err(failed(format!("{service} does not become ready")));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(process)
-}
-
-async fn is_ready(health: SocketAddr) -> bool {
-    let Ok(endpoint) = Endpoint::from_shared(format!("http://{health}")) else {
-        return false;
-    };
-    let Ok(channel) = endpoint.connect().await else {
-        return false;
-    };
-    let mut client = HealthClient::new(channel);
-    let answer = client.check(HealthCheckRequest::default()).await;
-    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
-}
-
-/// Asks a process to stop; answers how long that took, in milliseconds, and what it ended with.
-async fn end(process: &mut Process) -> Result<(f64, i32)> {
-    let begun = Instant::now();
-    process.terminate()?;
-    loop {
-        if let Some(code) = process.exit_code() {
-            return Ok((milliseconds(begun), code));
-        }
-        if begun.elapsed() > LIMIT {
-            return Err(failed("a service does not stop"));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::file("a port"))?;
-    listener.local_addr().map_err(Error::file("a port"))
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::shutdown::Shutdown;
+use platform::{patience::eventually, shutdown::Shutdown};
 use proto::{
     auth::WhoAmIRequest,
     ingestion::ListQuotesRequest,
@@ -27,7 +27,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::Calls;
 use crate::{
-    bench::loss::load::Answered,
+    bench::{loss::load::Answered, process::LIMIT},
     client::{Connection, predict::quote, present},
     error::{Error, Result, is_broken_connection},
 };
@@ -138,6 +138,25 @@ pub fn start(gateways: &[Connection; 2], dataset: &str, callers: u32) -> Load {
 }
 
 impl Load {
+    /// Waits until so many more calls have ended, well or not.
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub async fn further(&self, calls: usize) -> Result<()> {
+        let wanted = self.ended() + calls;
+        eventually(LIMIT, || async {
+            Ok::<_, Error>((self.ended() >= wanted).then_some(()))
+        })
+        .await?
+        .ok_or_else(|| Error::Failed("the callers stand still".to_owned()))
+    }
+
+    fn ended(&self) -> usize {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = counted.calls.values();
+        calls.map(|calls| calls.answered + calls.failed).sum()
+    }
+
     /// Lets the callers end what they are at; answers what was called and which predictions were acknowledged.
     ///
     /// # Errors

@@ -11,7 +11,10 @@ use clap::Args;
 use platform::config::TelemetryConfig;
 use serde::Serialize;
 
-use self::fleet::{Fleet, Replaced};
+use self::{
+    fleet::{Fleet, Replaced},
+    load::Load,
+};
 use super::{
     figures::{Machine, print},
     loss::{Kills, LossRun, check},
@@ -62,6 +65,14 @@ pub struct Calls {
 pub struct RestartsFigures {
     /// Where.
     pub machine: Machine,
+    /// What.
+    #[serde(flatten)]
+    pub run: Run,
+}
+
+/// What became of the calls while replicas were replaced.
+#[derive(Debug, Serialize)]
+pub struct Run {
     /// Seconds under load.
     pub seconds: f64,
     /// Replicas that were replaced, in the order of time.
@@ -90,7 +101,7 @@ pub async fn run(args: RestartsBench, format: Format) -> Result<()> {
     let figures = measured?;
     stopped?;
     print(format, &figures, |out| figures.write(out))?;
-    match figures.failed_calls == 0 && figures.predictions.is_exact() {
+    match figures.run.failed_calls == 0 && figures.run.predictions.is_exact() {
         true => Ok(()),
         false => Err(Error::Failed(
             "calls failed, or predictions or events were lost or came twice".to_owned(),
@@ -100,12 +111,28 @@ pub async fn run(args: RestartsBench, format: Format) -> Result<()> {
 
 async fn measure(args: &RestartsBench, fleet: &mut Fleet) -> Result<RestartsFigures> {
     let machine = Machine::look();
+    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let replace = async |fleet: &mut Fleet, _: &Load| fleet.replace_until(end).await;
+    let run = run_once(fleet, args.callers, replace).await?;
+    Ok(RestartsFigures {
+        machine: machine.until_now(),
+        run,
+    })
+}
+
+/// Has callers work while replicas are replaced, and looks what became of their calls.
+///
+/// # Errors
+/// Where a step fails; not where a call did.
+pub async fn run_once(
+    fleet: &mut Fleet,
+    callers: u32,
+    replace: impl AsyncFnOnce(&mut Fleet, &Load) -> Result<Vec<Replaced>>,
+) -> Result<Run> {
     let subscriber = check::Subscriber::start(fleet.bus(), fleet.tenant).await?;
     let start = Instant::now();
-    let load = load::start(&fleet.connections, &fleet.dataset, args.callers);
-    let replaced = fleet
-        .replace_until(start + Duration::from_secs(args.seconds))
-        .await?;
+    let load = load::start(&fleet.connections, &fleet.dataset, callers);
+    let replaced = replace(fleet, &load).await?;
     let load::Done {
         calls, answered, ..
     } = load.finish().await?;
@@ -115,8 +142,7 @@ async fn measure(args: &RestartsBench, fleet: &mut Fleet) -> Result<RestartsFigu
     let last = load::last(&fleet.connections).await?;
     let heard = subscriber.until(&last).await?;
     let rows = store.prediction_ids(load::PREFIX).await?;
-    Ok(RestartsFigures {
-        machine: machine.until_now(),
+    Ok(Run {
         seconds,
         replaced,
         failed_calls: calls.iter().map(|calls| calls.failed).sum(),
@@ -133,7 +159,7 @@ impl RestartsFigures {
             "\n{:<24} {:>9} {:>9} {:>7} {:>11}",
             "calls", "answered", "repeated", "failed", "slowest ms"
         )?;
-        for calls in &self.calls {
+        for calls in &self.run.calls {
             writeln!(
                 out,
                 "{:<24} {:>9} {:>9} {:>7} {:>11.0}",
@@ -146,17 +172,17 @@ impl RestartsFigures {
         writeln!(
             out,
             "\n{} replicas replaced in {:.0} s",
-            self.replaced.len(),
-            self.seconds
+            self.run.replaced.len(),
+            self.run.seconds
         )?;
-        for replaced in &self.replaced {
+        for replaced in &self.run.replaced {
             writeln!(
                 out,
                 "  {:<12} new one ready after {:>6.0} ms, old one gone after {:>6.0} ms, exit {}",
                 replaced.service, replaced.ready_ms, replaced.drained_ms, replaced.exit_code
             )?;
         }
-        let run = &self.predictions;
+        let run = &self.run.predictions;
         writeln!(
             out,
             "\npredictions: {} acknowledged, {} rows, {} missing, {} extra; events: {}, {} missing, {} extra, {} repeated and dropped",

@@ -5,9 +5,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use proto::{
     auth::WhoAmIRequest,
     reporting::{
-        CreateReportScheduleRequest, DeleteReportScheduleRequest, ListReportSchedulesRequest,
-        PauseReportScheduleRequest, ReportFormat, ReportKind, ReportSchedule, ReportScheduleState,
-        ResumeReportScheduleRequest,
+        CreateReportScheduleRequest, DeleteReportScheduleRequest, LeaveReportScheduleRequest,
+        ListReportSchedulesRequest, PauseReportScheduleRequest, ReportFormat, ReportKind,
+        ReportSchedule, ReportScheduleState, ResumeReportScheduleRequest,
     },
 };
 
@@ -40,6 +40,12 @@ pub enum ScheduleCommand {
     /// Have a schedule go on with its next time
     Resume {
         /// Id of the schedule
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Get no more mail of a schedule; whoever gets it may
+    Leave {
+        /// Id of the schedule, as the letter says it
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -136,6 +142,13 @@ pub(super) async fn run(
             let request = connection.request(ResumeReportScheduleRequest { id });
             let reply = reporting.resume_report_schedule(request).await?;
             reply.into_inner().schedule
+        }
+        ScheduleCommand::Leave { id } => {
+            let request = connection.request(LeaveReportScheduleRequest { id });
+            let reply = reporting.leave_report_schedule(request).await?;
+            return output::reply(global.output, &reply.into_inner(), |out| {
+                writeln!(out, "left; you get no more mail of it")
+            });
         }
         ScheduleCommand::Delete { id } => {
             let request = connection.request(DeleteReportScheduleRequest { id });

@@ -29,6 +29,9 @@ pub struct ReportLetter {
     pub expires_at: DateTime<Utc>,
     pub files: Vec<AttachedFile>,
     pub files_left_out: bool,
+    /// Empty where it is not known.
+    #[serde(default)]
+    pub schedule_id: String,
 }
 
 /// A file with where it lies.
@@ -132,10 +135,21 @@ impl ReportLetter {
         Words {
             subject: format!("Report: {title}"),
             paragraphs,
-            command: Some(format!("valutai reports open {} --html report.html", self.token)),
-            end: "You get this because a schedule of your organisation names you. Its analysts and owners can change that \
-                  (valutai reports schedule list)."
-                .to_owned(),
+            command: Some(format!(
+                "valutai reports open {} --html report.html",
+                self.token
+            )),
+            end: self.end(),
+        }
+    }
+
+    fn end(&self) -> String {
+        let why = "You get this because a schedule of your organisation names you.";
+        match self.schedule_id.as_str() {
+            "" => format!(
+                "{why} Its analysts and owners can change that (valutai reports schedule list)."
+            ),
+            id => format!("{why} To get no more of it: valutai reports schedule leave {id}"),
         }
     }
 }
@@ -160,6 +174,7 @@ mod tests {
             expires_at: "2026-12-01T07:00:00Z".parse().expect("is a time"),
             files: Vec::new(),
             files_left_out: false,
+            schedule_id: "7d4f".to_owned(),
         }
     }
 
@@ -182,6 +197,7 @@ mod tests {
         assert!(written.text.contains("\nSentence 4 . stays one line.\n"));
         assert!(!written.text.contains("Sentence 5"));
         assert!(written.text.contains("valutai reports open vrl_token"));
+        assert!(written.text.contains("valutai reports schedule leave 7d4f"));
     }
 
     #[test]

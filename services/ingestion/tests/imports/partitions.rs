@@ -1,11 +1,10 @@
 //! The partitions of quotes by year: made while others read and write, whatever the years, and by
 //! several at once. Deliberately nothing of what is in the quotes.
 
-mod support;
-
 use proto::ingestion as pb;
-use support::{count, header, tenant};
 use testkit::{TestResult, World};
+
+use crate::support::{Tenant, count, header, tenant};
 
 /// Quotes of the years from `first` on.
 fn history(first: usize, years: usize) -> String {
@@ -84,7 +83,7 @@ async fn imports_that_need_the_same_years_go_on_side_by_side() -> TestResult {
     world.assert_outboxes_empty().await
 }
 
-async fn dataset_of(tenant: &support::Tenant) -> TestResult<String> {
+async fn dataset_of(tenant: &Tenant) -> TestResult<String> {
     let request = pb::ListDatasetsRequest::default();
     let listed = tenant
         .ingestion

@@ -1,13 +1,12 @@
 //! Uploads against a real Postgres and NATS: what is stored, what is refused, what is left behind.
 //! Deliberately without the gateway: the calls come as it would forward them.
 
-mod support;
-
 use prost::Message as _;
 use proto::{common::BlobRef, ingestion as pb};
-use support::{count, header, history, tenant};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
+
+use crate::support::{count, header, history, tenant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_stored_listed_and_deleted() -> TestResult {

@@ -1,18 +1,21 @@
 //! Everything is killed with signal 9 while predictions are asked for, and nothing is lost or doubled: a
 //! small run of `valutai bench loss`.
 
-use std::path::PathBuf;
-
 use testkit::TestResult;
 use valutai::{
     bench::loss::{Plan, rig::Rig, run_once},
     server::stack::ServerArgs,
 };
 
+use crate::{TURN, program};
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_once_whatever_is_killed() -> TestResult {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_valutai"));
-    let mut rig = Rig::start(&ServerArgs::default(), program, |line| eprintln!("{line}")).await?;
+    let _turn = TURN.lock().await;
+    let mut rig = Rig::start(&ServerArgs::default(), program(), |line| {
+        eprintln!("{line}")
+    })
+    .await?;
     let plan = Plan {
         run: 1,
         predictions: 300,

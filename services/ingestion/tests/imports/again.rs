@@ -1,13 +1,12 @@
 //! Imports into a dataset that has quotes: updated, revised, unchanged, left aside, and taken back.
 //! Deliberately against a real Postgres and NATS, as it is there that quotes supersede each other.
 
-mod support;
-
 use prost::Message as _;
 use proto::{common::BlobRef, ingestion as pb};
-use support::{Tenant, count, header, tenant};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
+
+use crate::support::{Tenant, count, header, tenant};
 
 const HEADER: &str = "Quote,Revision,Outcome,Price,Quote Date,Customer,Contact E-mail\n";
 

@@ -2,8 +2,6 @@
 //! blob that nothing refers to outlives the sweep. The service runs as the program it is; deliberately
 //! no stopping in good order.
 
-mod support;
-
 use std::{
     collections::HashSet,
     process::{Child, Command, Stdio},
@@ -12,9 +10,10 @@ use std::{
 
 use proto::ingestion as pb;
 use sqlx::{Connection as _, PgConnection};
-use support::{Tenant, header, tenant};
 use testkit::{TestResult, World, eventually};
 use uuid::Uuid;
+
+use crate::support::{Tenant, header, tenant};
 
 /// Where an import is held up by a lock, so that it is killed at that very point. The years of the
 /// quotes come one after another, so that a lock on a year's partition is met on the way.

@@ -1,9 +1,4 @@
 //! What the tests of imports share: an organisation, its uploads, and what they became.
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "every test program uses another part"
-)]
 
 use platform::{
     blobs::Blobs,
