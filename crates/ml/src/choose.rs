@@ -1,8 +1,8 @@
 //! What to serve: candidates tried on the same held-back rows, their blend, and a calibration map where it helps.
 //!
 //! Everything is decided on the training side alone, out of fold. Before anything but the base rate is served, a candidate
-//! has to beat it by some standard errors, or at all where a test of all columns together finds a clear signal (see
-//! `signal`): a model of noise is worse than none. Deliberately no fitting of what is served; that is `model`.
+//! has to beat it by some standard errors, or by the fewer the clearer the signal is that a test of all columns together finds
+//! (see `signal`): a model of noise is worse than none. Deliberately no fitting of what is served; that is `model`.
 
 use crate::Error;
 use crate::blend::{Blend, weigh};
@@ -20,6 +20,9 @@ use crate::train::TrainOptions;
 /// By how many standard errors the logistic and the boosted candidate have to beat the base rate. The choice of families is
 /// richer than that of penalties, and flatters more.
 const CLEARLY: [f64; 2] = [2.0, 2.5];
+/// The chance of a signal's being none, by a test of all columns together, up to which it is believed where a candidate is
+/// better than the base rate at all; and after how many standard errors by which it is, ten times that chance will do.
+const BELIEVED: (f64, f64) = (0.001, 2.0);
 /// Weights of the two on the average of many tables.
 const USUAL: [f64; 2] = [0.7, 0.3];
 /// A single candidate is taken undamped where that costs at most this share of its log loss.
@@ -129,8 +132,10 @@ fn decide(
         .iter()
         .zip(CLEARLY)
         .any(|(found, asked)| *found > asked);
-    if !signal && beyond.iter().any(|found| *found > 0.0) {
-        signal = clear_signal(set, known, options.seed)?;
+    let best = beyond.iter().copied().fold(0.0, f64::max);
+    if !signal && best > 0.0 {
+        let chance = BELIEVED.0 * 10f64.powf(best / BELIEVED.1);
+        signal = clear_signal(set, known, chance, options.seed)?;
     }
     let mut recipe = Recipe {
         penalty: logistic.penalty,

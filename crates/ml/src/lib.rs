@@ -83,7 +83,7 @@ pub use error::Error;
 pub use grade::{EvidenceStatus, Grade, Graded, Oddity, Reason, evidence_status, grade};
 pub use history::{PriceBasis, PriceHistory};
 pub use importance::Importance;
-pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks, find_leaks_in, named_after_the_deal};
+pub use leak::{LEAK_AUC, LeakFinding, LeakKind, find_leaks, find_leaks_in};
 pub use learning_curve::{
     CurvePoint, LearningCurve, PowerLaw, RowsNeeded, Trainer, Trial, learning_curve,
 };

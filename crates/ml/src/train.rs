@@ -10,7 +10,7 @@ use crate::Error;
 use crate::choose::choose;
 use crate::evaluate::{TestRows, by_segment, curve, evaluate_all};
 use crate::importance::importance;
-use crate::leak::{find_leaks_in, named_after_the_deal};
+use crate::leak::find_leaks_in;
 use crate::model::{Evidence, Model, Recipe};
 use crate::parameters::parameters;
 use crate::split::{Split, split};
@@ -225,8 +225,7 @@ fn gate(set: &TrainingSet) -> Result<(usize, usize), Error> {
 
 /// The recipe without a part that has no weight.
 fn served(recipe: &Recipe) -> Recipe {
-    let weighs = std::env::var_os("DUMP").is_some()
-        || !recipe.serves_base_rate && recipe.blend.weights[1] > 0.0;
+    let weighs = !recipe.serves_base_rate && recipe.blend.weights[1] > 0.0;
     Recipe {
         plan: recipe.plan.clone().filter(|_| weighs),
         ..recipe.clone()
@@ -244,12 +243,6 @@ fn remarks(set: &TrainingSet, sides: &Split, trained: &Trained) -> Vec<String> {
         remarks.push("The dates do not allow a test on the newest rows (too few different days, or one outcome only before them), so test rows were drawn at random.".to_owned());
     }
     remarks.extend(trained.leaks.iter().map(|leak| leak.statement()));
-    let named = named_after_the_deal(&set.features);
-    if !named.is_empty() {
-        remarks.push(format!(
-            "Columns {named:?} tell by their names how the deal went on. If they change until it is decided, the model has learned from what is not known when quoting: train without them."
-        ));
-    }
     if !trained.beats_base_rate {
         remarks.push(
             "Cross-validation does not beat the base rate clearly, so the base rate is served."

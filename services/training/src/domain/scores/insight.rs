@@ -140,6 +140,7 @@ pub(super) fn leak(found: &LeakFinding) -> Leak {
         ml::LeakKind::FilledForOneOutcome { empty: false, .. } => LeakKind::FilledForOneOutcome,
         ml::LeakKind::FilledForOneOutcome { empty: true, .. } => LeakKind::EmptyForOneOutcome,
         ml::LeakKind::AfterOutcome { .. } => LeakKind::AfterOutcome,
+        ml::LeakKind::Course { .. } => LeakKind::Course,
     };
     Leak {
         column: found.column.clone(),

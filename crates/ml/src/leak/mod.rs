@@ -1,13 +1,20 @@
 //! Columns that give the outcome away, found before they can flatter a model. Deliberately one column at a time, and only
-//! where it orders quotes better than what is known when quoting ever did in the sets that this was tried on: what merely
-//! predicts well is what a model is for. Categories and bent numbers are judged on rows that their rates were not taken from,
-//! so that a unique number, which separates everything it has seen, is no finding.
+//! where it orders quotes better than what is known when quoting ever did in the sets that this was tried on, or where its
+//! name tells as well (see `course`): what merely predicts well is what a model is for. Categories and bent numbers are
+//! judged on rows that their rates were not taken from, so that a unique number, which separates everything it has seen, is
+//! no finding.
 
 use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::score::auc;
 use crate::table::{Column, MISSING_CODE, Table, TrainingSet, Values};
+
+use course::tells_of_the_course;
+pub use finding::{LeakFinding, LeakKind};
+
+mod course;
+mod finding;
 
 /// From this AUC on a column alone is too good to be true, whatever its interval.
 pub const LEAK_AUC: f64 = 0.98;
@@ -25,102 +32,6 @@ const ONE_OUTCOME: f64 = 0.99;
 const AFTER: f64 = 0.01;
 /// Bins of equal count for numbers whose effect bends.
 const BINS: usize = 20;
-
-/// What gives a column away.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum LeakKind {
-    /// The numbers or days alone rank won above lost rows, or below them.
-    Ranks {
-        /// Area under the ROC curve of the better direction.
-        auc: f64,
-        /// Whether high values are won.
-        rising: bool,
-    },
-    /// Win rates per level, or per bin of numbers, taken from half of the rows rank the other half.
-    Levels {
-        /// Area under the ROC curve over both halves.
-        auc: f64,
-        /// Share of rows that have the more frequent outcome of their level.
-        purity: f64,
-    },
-    /// Filled (or empty) for one outcome only.
-    FilledForOneOutcome {
-        /// Whether that outcome is won.
-        won: bool,
-        /// Whether it is the empty cells that have one outcome, rather than the filled ones.
-        empty: bool,
-        /// Such cells.
-        cells: usize,
-        /// Share of them with that outcome.
-        share: f64,
-    },
-    /// Days after the day of the outcome.
-    AfterOutcome {
-        /// Rows with a later day.
-        rows: usize,
-        /// Rows with both days.
-        of: usize,
-    },
-}
-
-/// A column that gives the outcome away.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LeakFinding {
-    /// Name of the column.
-    pub column: String,
-    /// What gives it away.
-    pub kind: LeakKind,
-}
-
-impl LeakFinding {
-    /// The figure of the kind: area under the curve, or a share; 0 to 1.
-    #[must_use]
-    pub fn figure(&self) -> f64 {
-        match self.kind {
-            LeakKind::Ranks { auc, .. } | LeakKind::Levels { auc, .. } => auc,
-            LeakKind::FilledForOneOutcome { share, .. } => share,
-            LeakKind::AfterOutcome { rows, of } => rows as f64 / of.max(1) as f64,
-        }
-    }
-
-    /// The finding and what to do about it, in sentences.
-    #[must_use]
-    pub fn statement(&self) -> String {
-        format!(
-            "{} It may be known only after the outcome; if so, train without it.",
-            self.text()
-        )
-    }
-
-    /// The finding in a sentence.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let column = &self.column;
-        match self.kind {
-            LeakKind::Ranks { auc, .. } => {
-                format!("Column {column:?} alone separates won from lost quotes (AUC {auc:.3}).")
-            }
-            LeakKind::Levels { auc, purity } => format!(
-                "The values of {column:?} alone tell the outcome (AUC {auc:.3}, {:.1} % of quotes follow their value).",
-                100.0 * purity
-            ),
-            LeakKind::FilledForOneOutcome {
-                won,
-                empty,
-                cells,
-                share,
-            } => format!(
-                "Column {column:?} is {} almost only for {} quotes ({:.1} % of {cells} such cells).",
-                if empty { "empty" } else { "filled in" },
-                if won { "won" } else { "lost" },
-                100.0 * share
-            ),
-            LeakKind::AfterOutcome { rows, of } => {
-                format!("Column {column:?} holds days after the outcome in {rows} of {of} quotes.")
-            }
-        }
-    }
-}
 
 /// Findings over all columns, in their order, at most one of filling and one of values per column.
 ///
@@ -148,7 +59,7 @@ pub fn find_leaks(
     }
     for column in &table.columns {
         let filling = filled_for_one(&column.values, won, wins);
-        let values = separates(&column.values, won);
+        let values = separates(column, won);
         let late = outcome_date.and_then(|d| after(&column.values, d));
         findings.extend(
             [late, filling, values]
@@ -179,8 +90,8 @@ pub fn find_leaks_in(set: &TrainingSet) -> Result<Vec<LeakFinding>, Error> {
         };
         let known = findings.iter().any(|f| f.column == column.name);
         let since = days.iter().zip(quoted);
-        let since = since.map(|(d, q)| d.map_or(f64::NAN, |d| f64::from(d) - f64::from(*q)));
-        (!known).then(|| Column::new(&column.name, column.role, Values::Number(since.collect())))
+        let since = since.map(|(d, q)| d.map(|d| d.saturating_sub(*q)));
+        (!known).then(|| Column::new(&column.name, column.role, Values::Date(since.collect())))
     };
     let columns: Vec<Column> = set.features.columns.iter().filter_map(since).collect();
     if !columns.is_empty() {
@@ -191,36 +102,6 @@ pub fn find_leaks_in(set: &TrainingSet) -> Result<Vec<LeakFinding>, Error> {
         );
     }
     Ok(findings)
-}
-
-/// Words for an amount, and for the course of a deal: a name with one of each tells how a deal went on.
-const AMOUNTS: [&str; 6] = ["days", "count", "elapsed", "duration", "hours", "weeks"];
-const COURSE: [&str; 10] = [
-    "stage",
-    "stages",
-    "closing",
-    "closed",
-    "close",
-    "identified",
-    "qualified",
-    "validated",
-    "cycle",
-    "pipeline",
-];
-
-/// Columns whose names say that they count how long or how often something took place in the course of the deal, such as
-/// `Elapsed Days In Sales Stage`. Such numbers go on changing until the deal is decided, and separate won from lost too little
-/// to be found by their values. A name proves nothing, so these are no findings of [`find_leaks`].
-#[must_use]
-pub fn named_after_the_deal(table: &Table) -> Vec<&str> {
-    let told = |name: &str| {
-        let name = name.to_lowercase();
-        let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
-        let any = |of: &[&str]| words.iter().any(|w| of.contains(w));
-        any(&AMOUNTS) && any(&COURSE)
-    };
-    let names = table.columns.iter().map(|c| c.name.as_str());
-    names.filter(|name| told(name)).collect()
 }
 
 fn filled_for_one(values: &Values, won: &[bool], wins: usize) -> Option<LeakKind> {
@@ -265,22 +146,46 @@ fn excess(share: f64, usual: f64) -> f64 {
     term(share, usual) + term(1.0 - share, 1.0 - usual)
 }
 
-fn separates(values: &Values, won: &[bool]) -> Option<LeakKind> {
+/// A way in which the values of a column tell the outcome: the area under the curve, and the lower end of its 95 % interval.
+struct Way {
+    kind: LeakKind,
+    auc: f64,
+    low: f64,
+}
+
+impl Way {
+    fn too_good(&self) -> bool {
+        self.auc > LEAK_AUC || (self.auc > SUSPICIOUS.0 && self.low > SUSPICIOUS.1)
+    }
+}
+
+fn ways(values: &Values, won: &[bool]) -> [Option<Way>; 2] {
+    let numbers = |v: &[f64]| [ranks(v, won), levels(&bins(v), won)];
     match values {
-        Values::Number(v) => ranks(v, won).or_else(|| levels(&bins(v), won)),
+        Values::Number(v) => numbers(v),
         Values::Date(v) => {
             let day = |d: &Option<i32>| d.map_or(f64::NAN, f64::from);
-            let days: Vec<f64> = v.iter().map(day).collect();
-            ranks(&days, won).or_else(|| levels(&bins(&days), won))
+            numbers(&v.iter().map(day).collect::<Vec<_>>())
         }
         Values::Category {
             codes,
             levels: names,
-        } => levels(codes, won).or_else(|| levels(&makes(codes, names), won)),
+        } => [levels(codes, won), levels(&makes(codes, names), won)],
     }
 }
 
-fn ranks(v: &[f64], won: &[bool]) -> Option<LeakKind> {
+fn separates(column: &Column, won: &[bool]) -> Option<LeakKind> {
+    let found: Vec<Way> = ways(&column.values, won).into_iter().flatten().collect();
+    if let Some(way) = found.iter().find(|way| way.too_good()) {
+        return Some(way.kind);
+    }
+    let by_name = tells_of_the_course(column);
+    let telling = found.iter().filter(|way| by_name && way.low > 0.5);
+    let best = telling.max_by(|a, b| a.auc.total_cmp(&b.auc))?;
+    Some(LeakKind::Course { auc: best.auc })
+}
+
+fn ranks(v: &[f64], won: &[bool]) -> Option<Way> {
     let (x, y): (Vec<f64>, Vec<bool>) = v
         .iter()
         .zip(won)
@@ -293,12 +198,11 @@ fn ranks(v: &[f64], won: &[bool]) -> Option<LeakKind> {
     }
     let area = auc(&x, &y)?;
     let (rising, auc) = (area.value >= 0.5, area.value.max(1.0 - area.value));
-    let low = if rising { area.low } else { 1.0 - area.high };
-    too_good(auc, low).then_some(LeakKind::Ranks { auc, rising })
-}
-
-fn too_good(auc: f64, low: f64) -> bool {
-    auc > LEAK_AUC || (auc > SUSPICIOUS.0 && low > SUSPICIOUS.1)
+    Some(Way {
+        kind: LeakKind::Ranks { auc, rising },
+        auc,
+        low: if rising { area.low } else { 1.0 - area.high },
+    })
 }
 
 /// What levels look like: codes of their letters and signs, so that numbers behind a prefix that tells the outcome are
@@ -338,7 +242,7 @@ fn bins(v: &[f64]) -> Vec<u32> {
 }
 
 /// Judges levels by rates from the other half of the rows. Missing cells are left to [`filled_for_one`].
-fn levels(codes: &[u32], won: &[bool]) -> Option<LeakKind> {
+fn levels(codes: &[u32], won: &[bool]) -> Option<Way> {
     let rows: Vec<usize> = (0..won.len())
         .filter(|&r| codes[r] != MISSING_CODE)
         .collect();
@@ -361,9 +265,13 @@ fn levels(codes: &[u32], won: &[bool]) -> Option<LeakKind> {
     let p: Vec<f64> = rows.iter().map(|&r| rate(codes[r], !half(r))).collect();
     let y: Vec<bool> = rows.iter().map(|&r| won[r]).collect();
     let area = auc(&p, &y)?;
-    too_good(area.value, area.low).then(|| LeakKind::Levels {
+    Some(Way {
+        kind: LeakKind::Levels {
+            auc: area.value,
+            purity: purity(codes, won, &rows),
+        },
         auc: area.value,
-        purity: purity(codes, won, &rows),
+        low: area.low,
     })
 }
 
