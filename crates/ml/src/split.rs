@@ -22,35 +22,41 @@ pub(crate) struct Split {
 }
 
 /// Rows that stay together.
-struct Unit {
-    rows: Vec<usize>,
+struct Unit<'r> {
+    rows: &'r [usize],
     /// Newest day of its rows; 0 without dates.
     day: i32,
     won: bool,
 }
 
-fn units(set: &TrainingSet, rows: &[usize]) -> Vec<Unit> {
-    let mut of_group: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for &row in rows {
-        // Rows without a group get a key of their own behind all groups.
-        let key = set
-            .group
-            .as_ref()
-            .map_or((1 << 32) + row as u64, |g| u64::from(g[row]));
-        of_group.entry(key).or_default().push(row);
-    }
+/// What rows stay together by: their group, or a key of their own behind all groups.
+fn key(set: &TrainingSet, row: usize) -> u64 {
+    let group = set.group.as_ref().map(|groups| u64::from(groups[row]));
+    group.unwrap_or((1 << 32) + row as u64)
+}
+
+/// Rows with those that stay together side by side.
+fn side_by_side(set: &TrainingSet, rows: &[usize]) -> Vec<usize> {
+    let mut ordered = rows.to_vec();
+    ordered.sort_by_key(|&row| key(set, row));
+    ordered
+}
+
+/// The units of rows that are [`side_by_side`]. They lend their rows, since most are a single one.
+fn units<'r>(set: &TrainingSet, ordered: &'r [usize]) -> Vec<Unit<'r>> {
     let day = |rows: &[usize]| {
         set.date
             .as_ref()
             .and_then(|d| rows.iter().map(|&r| d[r]).max())
             .unwrap_or(0)
     };
-    let unit = |rows: Vec<usize>| Unit {
-        day: day(&rows),
+    let unit = |rows: &'r [usize]| Unit {
+        day: day(rows),
         won: rows.iter().any(|&r| set.outcome[r]),
         rows,
     };
-    of_group.into_values().map(unit).collect()
+    let together = ordered.chunk_by(|&a, &b| key(set, a) == key(set, b));
+    together.map(unit).collect()
 }
 
 fn both_outcomes(set: &TrainingSet, rows: &[usize]) -> bool {
@@ -64,8 +70,9 @@ fn both_outcomes(set: &TrainingSet, rows: &[usize]) -> bool {
 /// outcome only.
 pub(crate) fn split(set: &TrainingSet, share: f64, seed: u64) -> Split {
     let all: Vec<usize> = (0..set.outcome.len()).collect();
+    let ordered = side_by_side(set, &all);
     if set.date.is_some() {
-        let test = newest(units(set, &all), share, all.len());
+        let test = newest(units(set, &ordered), share, all.len());
         let split = assemble(&all, &test, true);
         let tested = split.test.len() as f64 / all.len() as f64;
         if tested >= share / 4.0
@@ -76,7 +83,7 @@ pub(crate) fn split(set: &TrainingSet, share: f64, seed: u64) -> Split {
         }
     }
     let parts = deal(
-        units(set, &all),
+        units(set, &ordered),
         (1.0 / share).round().max(2.0) as usize,
         seed,
         all.len(),
@@ -95,7 +102,7 @@ fn assemble(all: &[usize], test: &[bool], by_time: bool) -> Split {
 }
 
 /// Marks the newest days until `share` of the rows is reached, a last day only when that comes closer to the share.
-fn newest(units: Vec<Unit>, share: f64, rows: usize) -> Vec<bool> {
+fn newest(units: Vec<Unit<'_>>, share: f64, rows: usize) -> Vec<bool> {
     let wanted = share * rows as f64;
     let mut of_day: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
     units
@@ -115,7 +122,7 @@ fn newest(units: Vec<Unit>, share: f64, rows: usize) -> Vec<bool> {
 }
 
 /// Deals units to `parts` parts of about equal size and win rate; the part of every row.
-fn deal(mut units: Vec<Unit>, parts: usize, seed: u64, rows: usize) -> Vec<usize> {
+fn deal(mut units: Vec<Unit<'_>>, parts: usize, seed: u64, rows: usize) -> Vec<usize> {
     units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let mut part_of = vec![usize::MAX; rows];
     for won in [true, false] {
@@ -146,7 +153,8 @@ pub(crate) fn folds(
     seed: u64,
 ) -> Vec<(Vec<usize>, Vec<usize>)> {
     let total = set.outcome.len();
-    let units = units(set, rows);
+    let ordered = side_by_side(set, rows);
+    let units = units(set, &ordered);
     let part_of = if by_time {
         blocks(units, count, rows.len(), total)
     } else {
@@ -161,7 +169,7 @@ pub(crate) fn folds(
 }
 
 /// Cuts the units, ordered by day, into `count` blocks of about equal size without dividing a day.
-fn blocks(mut units: Vec<Unit>, count: usize, rows: usize, total: usize) -> Vec<usize> {
+fn blocks(mut units: Vec<Unit<'_>>, count: usize, rows: usize, total: usize) -> Vec<usize> {
     units.sort_by_key(|u| (u.day, u.rows[0]));
     let mut block_of = vec![usize::MAX; total];
     let (mut done, mut block, mut day) = (0, 0, None);

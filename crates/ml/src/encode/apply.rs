@@ -2,17 +2,31 @@
 //!
 //! Deliberately free of fitting: whatever is not in the encoder is filled with what the average training row has.
 
+use std::ops::Range;
+
 use super::{Block, Bound, Coding, Encoder, Keys, Scale, Slots};
 use crate::calendar;
 use crate::linalg::Sparse;
 use crate::table::{MISSING_CODE, Values};
 
-/// One block of all rows, before the rows are put together.
+/// Rows whose numbers are filled before they are put together: of all rows at once they would take as much memory as the
+/// encoded rows.
+const STRETCH: usize = 16_384;
+
+/// One block of rows, before they are put together.
 enum Filled {
-    /// The standardised value and the offset of the flag that is set (0 for none); `None` where unknown.
-    Scale(Vec<Option<(f64, usize)>>),
+    /// The standardised value and the flag that is set; `None` where unknown.
+    Scale(Vec<Option<(f64, Flag)>>),
     /// The offset of the level; `None` where nothing fits and the training mean stands in.
-    Slots(Vec<Option<usize>>),
+    Slots(Vec<Option<u32>>),
+}
+
+/// The flag of a number that is set, by its offset behind the number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Flag {
+    None,
+    First,
+    Second,
 }
 
 impl Scale {
@@ -22,35 +36,48 @@ impl Scale {
         x.clamp(self.low, self.high)
     }
 
-    fn fill(&self, x: f64) -> Option<(f64, usize)> {
+    fn fill(&self, x: f64) -> Option<(f64, Flag)> {
         if x.is_nan() {
-            return self
-                .missing_flag
-                .then_some((0.0, 1 + usize::from(self.zero_flag)));
+            let flag = if self.zero_flag {
+                Flag::Second
+            } else {
+                Flag::First
+            };
+            return self.missing_flag.then_some((0.0, flag));
         }
         let standard = (self.transform(x) - self.mean) / self.deviation;
-        Some((standard, usize::from(self.zero_flag && x == 0.0)))
+        let flag = if self.zero_flag && x == 0.0 {
+            Flag::First
+        } else {
+            Flag::None
+        };
+        Some((standard, flag))
     }
 }
 
 impl Slots {
-    fn other(&self) -> Option<usize> {
-        self.other.then(|| self.keys.len())
+    fn other(&self) -> Option<u32> {
+        self.other.then(|| self.keys.len() as u32)
     }
 
-    fn missing(&self) -> Option<usize> {
+    fn missing(&self) -> Option<u32> {
         if self.missing {
-            Some(self.keys.len() + usize::from(self.other))
+            Some(self.keys.len() as u32 + u32::from(self.other))
         } else {
             self.other()
         }
     }
 
-    fn fill(&self, values: Option<&Values>, rows: usize) -> Vec<Option<usize>> {
+    /// The offset of a key that was looked for.
+    fn found(&self, place: Option<usize>) -> Option<u32> {
+        place.map(|at| at as u32).or(self.other())
+    }
+
+    fn fill(&self, values: Option<&Values>, rows: usize) -> Vec<Option<u32>> {
         match (&self.keys, values) {
             (Keys::Names(keys), Some(Values::Category { codes, levels })) => {
-                let of_level = |level: &String| keys.binary_search(level).ok().or(self.other());
-                let of_code: Vec<Option<usize>> = levels.iter().map(of_level).collect();
+                let of_level = |level: &String| self.found(keys.binary_search(level).ok());
+                let of_code: Vec<Option<u32>> = levels.iter().map(of_level).collect();
                 let slot = |&c: &u32| {
                     if c == MISSING_CODE {
                         self.missing()
@@ -69,14 +96,13 @@ impl Slots {
         }
     }
 
-    fn of_numbers(&self, numbers: &[f64]) -> Vec<Option<usize>> {
+    fn of_numbers(&self, numbers: &[f64]) -> Vec<Option<u32>> {
         let Keys::Numbers(keys) = &self.keys else {
             return vec![self.missing(); numbers.len()];
         };
         let slot = |&x: &f64| match keys.binary_search_by(|k| k.total_cmp(&(x + 0.0))) {
             _ if x.is_nan() => self.missing(),
-            Ok(at) => Some(at),
-            Err(_) => self.other(),
+            place => self.found(place.ok()),
         };
         numbers.iter().map(slot).collect()
     }
@@ -86,9 +112,9 @@ impl Slots {
         keys: &[u32],
         days: &[Option<i32>],
         part: fn(i32) -> u32,
-    ) -> Vec<Option<usize>> {
+    ) -> Vec<Option<u32>> {
         let slot = |day: &Option<i32>| match day {
-            Some(day) => keys.binary_search(&part(*day)).ok().or(self.other()),
+            Some(day) => self.found(keys.binary_search(&part(*day)).ok()),
             None => self.missing(),
         };
         days.iter().map(slot).collect()
@@ -116,19 +142,36 @@ impl Encoded {
 impl Encoder {
     /// The encoded rows of a bound table, the intercept in column 0.
     pub fn apply(&self, table: &Bound<'_>) -> Encoded {
-        let filled: Vec<Filled> = self.blocks.iter().map(|b| fill(b, table)).collect();
+        let mut filled: Vec<Filled> = self.blocks.iter().map(|b| fill(b, table)).collect();
         let mut rows = Sparse::with_width(self.width, table.rows, self.blocks.len() + 1);
         let mut unknown = Vec::new();
         for row in 0..table.rows {
+            if row % STRETCH == 0 {
+                self.fill_numbers(table, row..table.rows.min(row + STRETCH), &mut filled);
+            }
             rows.push(0, 1.0);
             for (at, (block, filled)) in self.blocks.iter().zip(&filled).enumerate() {
-                if !entries(self, block, filled, row, |i, v| rows.push(i, v)) {
+                let place = match filled {
+                    Filled::Scale(_) => row % STRETCH,
+                    Filled::Slots(_) => row,
+                };
+                if !entries(self, block, filled, place, |i, v| rows.push(i, v)) {
                     unknown.push((row, at));
                 }
             }
             rows.end_row();
         }
         Encoded { rows, unknown }
+    }
+
+    /// Fills the blocks of numbers for some rows.
+    fn fill_numbers(&self, table: &Bound<'_>, rows: Range<usize>, filled: &mut [Filled]) {
+        for (block, filled) in self.blocks.iter().zip(filled) {
+            if matches!(block.coding, Coding::Scale(_)) {
+                let numbers = table.numbers_of(block.origin, rows.clone());
+                *filled = block.coding.fill(&numbers);
+            }
+        }
     }
 
     /// Row `row` of `encoded`, which is `table` encoded, once for each of `numbers` in place of what `column` holds: as
@@ -237,15 +280,15 @@ fn entries(
                 if value != 0.0 {
                     tell(block.start, value);
                 }
-                if flag > 0 {
-                    tell(block.start + flag, 1.0);
+                if flag != Flag::None {
+                    tell(block.start + flag as usize, 1.0);
                 }
                 return true;
             }
         }
         Filled::Slots(cells) => {
             if let Some(slot) = cells[row] {
-                tell(block.start + slot, 1.0);
+                tell(block.start + slot as usize, 1.0);
                 return true;
             }
         }
@@ -254,9 +297,10 @@ fn entries(
     false
 }
 
+/// A block of all rows; numbers are filled stretch after stretch.
 fn fill(block: &Block, table: &Bound<'_>) -> Filled {
     match &block.coding {
-        Coding::Scale(_) => block.coding.fill(&table.numbers(block.origin)),
+        Coding::Scale(_) => Filled::Scale(Vec::new()),
         Coding::Slots(slots) => {
             Filled::Slots(slots.fill(table.columns[block.origin.source()], table.rows))
         }

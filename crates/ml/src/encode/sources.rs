@@ -2,6 +2,8 @@
 //!
 //! Deliberately not an importer: a value of the wrong kind is an error, it is not converted.
 
+use std::ops::Range;
+
 use super::{ColumnKind, Encoder, Origin, Seen, ratio};
 use crate::Error;
 use crate::grade::Oddity;
@@ -61,12 +63,17 @@ impl<'a> Bound<'a> {
 
     /// The numbers of an origin, one per row; NaN where they cannot be computed.
     pub fn numbers(&self, origin: Origin) -> Vec<f64> {
+        self.numbers_of(origin, 0..self.rows)
+    }
+
+    /// [`Bound::numbers`] of some rows.
+    pub fn numbers_of(&self, origin: Origin, rows: Range<usize>) -> Vec<f64> {
         match origin {
             Origin::Column(at) => match self.columns[at] {
-                Some(Values::Number(v)) => v.clone(),
-                _ => vec![f64::NAN; self.rows],
+                Some(Values::Number(v)) => v[rows].to_vec(),
+                _ => vec![f64::NAN; rows.len()],
             },
-            _ => (0..self.rows)
+            _ => rows
                 .map(|row| origin.number(&|at| self.number(at, row)))
                 .collect(),
         }
