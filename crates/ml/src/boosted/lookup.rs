@@ -85,8 +85,9 @@ impl Lookup {
         for (member, trees) in members.iter().map(|m| &m.trees).enumerate() {
             for (at, tree) in trees.iter().enumerate() {
                 let classes = classes(tree, features);
-                let cells: usize = classes.iter().map(|c| c.bins.len()).product();
-                if cells * (classes.len() + 1) > MOST_ENTRIES {
+                let sides = classes.iter().map(|c| c.bins.len());
+                let entries = sides.fold(classes.len() + 1, usize::saturating_mul);
+                if entries > MOST_ENTRIES {
                     lookup.walked.push(Walked {
                         member: member as u32,
                         tree: at as u32,
@@ -328,4 +329,44 @@ fn classes(tree: &Tree, features: &[Feature]) -> Vec<Classes> {
         classes
     };
     asked.into_iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boosted::{BinSet, Bins, Node};
+    use crate::encode::Origin;
+
+    #[test]
+    fn a_tree_of_more_cells_than_can_be_counted_is_walked() {
+        let splits: usize = 70;
+        let features: Vec<Feature> = (0..splits)
+            .map(|column| Feature {
+                origin: Origin::Column(column),
+                bins: Bins::Edges(vec![0.5]),
+                falling: false,
+            })
+            .collect();
+        let mut nodes = Vec::new();
+        for feature in 0..splits as u32 {
+            nodes.push(Node {
+                feature,
+                first: 2 * feature + 1,
+                second: 2 * feature + 2,
+                set: BinSet::up_to(1, false),
+                ..Node::leaf(0.0, 2.0)
+            });
+            nodes.push(Node::leaf(f64::from(feature), 1.0));
+        }
+        nodes.push(Node::leaf(-1.0, 1.0));
+        let member = Member {
+            trees: vec![Tree::new(nodes)],
+            ..Member::default()
+        };
+        let lookup = Lookup::of(&features, std::slice::from_ref(&member));
+        assert_eq!(lookup.kinds(), [0, 1]);
+        let mut answers = [0.0];
+        lookup.add_answers(&[member], &vec![2; splits], &mut answers);
+        assert_eq!(answers, [-1.0]);
+    }
 }
