@@ -114,9 +114,9 @@ fn contributions(model: &Model, table: &Table) -> Result<Vec<f64>, Error> {
     let table = table.select(&thinned(table.rows(), most));
     let bound = Bound::new(&model.encoder, &table)?;
     let prepared = model.prepare(&bound);
-    let sources = model.encoder.sources();
+    let shared = model.shared();
     let rows: Vec<Vec<f64>> = (0..table.rows())
-        .map(|r| model.parts(&prepared, &sources, r))
+        .map(|r| model.parts(&prepared, &shared, r))
         .collect();
     Ok(mean_absolute_contributions(&rows))
 }

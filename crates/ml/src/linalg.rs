@@ -28,11 +28,6 @@ impl Sparse {
         self.value.push(value);
     }
 
-    pub fn extend(&mut self, index: &[u32], value: &[f64]) {
-        self.index.extend_from_slice(index);
-        self.value.extend_from_slice(value);
-    }
-
     pub fn end_row(&mut self) {
         self.starts.push(self.index.len());
     }
@@ -101,12 +96,13 @@ impl Symmetric {
         }
     }
 
-    /// The quadratic form of a sparse vector.
+    /// The quadratic form of a sparse vector, whose entries are in ascending order.
     pub fn quadratic(&self, entries: &[(usize, f64)]) -> f64 {
         let mut sum = 0.0;
         for (a, &(i, x)) in entries.iter().enumerate() {
-            let below: f64 = entries[..a].iter().map(|&(j, y)| self.get(i, j) * y).sum();
-            sum += x * (self.get(i, i) * x + 2.0 * below);
+            let row = &self.cells[i * self.size..][..=i];
+            let below: f64 = entries[..a].iter().map(|&(j, y)| row[j] * y).sum();
+            sum += x * (row[i] * x + 2.0 * below);
         }
         sum
     }

@@ -218,7 +218,7 @@ impl Model {
     pub(crate) fn intervals(&self, table: &Table) -> Result<Vec<[f64; 3]>, Error> {
         let prepared = self.prepare(&Bound::new(&self.encoder, table)?);
         Ok((0..table.rows())
-            .map(|row| self.answer(&prepared, row))
+            .map(|row| self.answer(&self.said(&prepared, row)))
             .collect())
     }
 
@@ -261,6 +261,12 @@ impl Model {
     #[must_use]
     pub fn penalty(&self) -> f64 {
         self.penalty
+    }
+
+    /// What an answer of the boosted part costs: tables to look in, how many numbers these hold, and how many trees have leaves outside of them.
+    #[must_use]
+    pub fn lookups(&self) -> [usize; 3] {
+        self.boosted.as_ref().map_or([0; 3], Ensemble::sizes)
     }
 
     /// Weights of the linear part, of the boosted part and of the base rate in the log-odds.

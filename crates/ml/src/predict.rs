@@ -74,15 +74,43 @@ impl Prediction {
     }
 }
 
+/// What the explanations of all rows share.
+pub(crate) struct Shared {
+    /// For every encoded column the schema position it is attributed to; `None` for the intercept.
+    sources: Vec<Option<usize>>,
+    /// One per schema column: what the average training row takes off the linear part's log-odds.
+    average: Vec<f64>,
+}
+
+/// What the parts of a model say of a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    /// The encoded row.
+    pub entries: Vec<(usize, f64)>,
+    /// Log-odds of the linear part.
+    pub linear: f64,
+    /// Variance that unknown values add.
+    pub unknown: f64,
+    /// Log-odds of each member of the boosted part; none where it has no weight.
+    pub answers: Vec<f64>,
+}
+
+impl Said {
+    /// Log-odds of the boosted part.
+    fn mean(&self) -> f64 {
+        self.answers.iter().sum::<f64>() / self.answers.len().max(1) as f64
+    }
+}
+
 impl Reading<'_> {
     /// Predicts every row.
     #[must_use]
     pub fn predict(&self) -> Vec<Prediction> {
-        let sources = self.model.encoder.sources();
+        let shared = self.model.shared();
         let base = self.model.base_log_odds();
         let explain = |row| {
             self.model
-                .explain(&self.bound, &self.prepared, &sources, base, row)
+                .explain(&self.bound, &self.prepared, &shared, base, row)
         };
         (0..self.bound.rows).map(explain).collect()
     }
@@ -126,70 +154,73 @@ impl Model {
         self.wins as f64 / self.rows as f64
     }
 
-    /// Log-odds before calibration and their standard error.
-    pub(crate) fn log_odds(&self, prepared: &Prepared, row: usize) -> (f64, f64) {
-        let [linear, boosted, base] = self.blend();
-        let entries: Vec<(usize, f64)> = prepared.encoded.rows.entries(row).collect();
-        let rate = logit(self.base_rate());
-        let mut parts = Parts {
-            weights: [linear, boosted],
-            linear: (
-                prepared.encoded.rows.dot(row, &self.weights),
-                self.covariance.quadratic(&entries).max(0.0).sqrt(),
-            ),
-            boosted: (0.0, 0.0),
-            base: rate,
-        };
-        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
-            let answers = ensemble.answers(binned.row(row));
-            let mean = answers.iter().sum::<f64>() / answers.len().max(1) as f64;
-            parts.boosted = (mean, ensemble.error(&answers));
-        }
-        let z = if self.serves_base_rate {
-            rate
-        } else {
-            linear * parts.linear.0 + base * rate + boosted * parts.boosted.0
-        };
-        let unknown = prepared.unknown_variance[row];
-        let variance = match &self.caution {
-            Some(caution) => caution.error(&parts).powi(2) + caution.left(&entries) + unknown,
-            None => {
-                let error = linear * parts.linear.1 + boosted * parts.boosted.1;
-                error * error + unknown * (linear + boosted).powi(2)
-            }
-        };
-        (z, variance.sqrt())
+    /// What the parts of the model say of a row.
+    pub(crate) fn said(&self, prepared: &Prepared, row: usize) -> Said {
+        let binned = self.boosted.as_ref().zip(prepared.binned.as_ref());
+        self.said_beside(
+            prepared,
+            row,
+            binned.map_or_else(Vec::new, |(ensemble, binned)| {
+                ensemble.answers(binned.row(row))
+            }),
+        )
     }
 
-    /// Log-odds before calibration, and what the members of the boosted part say; nothing where it has no weight.
-    pub(crate) fn log_odds_and_answers(&self, prepared: &Prepared, row: usize) -> (f64, Vec<f64>) {
-        if self.serves_base_rate {
-            return (logit(self.base_rate()), Vec::new());
+    /// The same, given what the members of the boosted part say.
+    fn said_beside(&self, prepared: &Prepared, row: usize, answers: Vec<f64>) -> Said {
+        Said {
+            linear: prepared.encoded.rows.dot(row, &self.weights),
+            entries: prepared.encoded.rows.entries(row).collect(),
+            unknown: prepared.unknown_variance[row],
+            answers,
         }
+    }
+
+    /// Log-odds before calibration.
+    pub(crate) fn log_odds(&self, said: &Said) -> f64 {
         let [linear, boosted, base] = self.blend();
-        let mut z =
-            linear * prepared.encoded.rows.dot(row, &self.weights) + base * logit(self.base_rate());
-        let mut answers = Vec::new();
-        if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
-            answers = ensemble.answers(binned.row(row));
-            z += boosted * answers.iter().sum::<f64>() / answers.len().max(1) as f64;
+        let rate = logit(self.base_rate());
+        if self.serves_base_rate {
+            return rate;
         }
-        (z, answers)
+        linear * said.linear + base * rate + boosted * said.mean()
+    }
+
+    /// Standard error of the log-odds before calibration.
+    fn error(&self, said: &Said) -> f64 {
+        let [linear, boosted, _] = self.blend();
+        let ensemble = self.boosted.as_ref();
+        let parts = Parts {
+            weights: [linear, boosted],
+            linear: (
+                said.linear,
+                self.covariance.quadratic(&said.entries).max(0.0).sqrt(),
+            ),
+            boosted: (
+                said.mean(),
+                ensemble.map_or(0.0, |e| e.error(&said.answers)),
+            ),
+            base: logit(self.base_rate()),
+        };
+        let variance = match &self.caution {
+            Some(caution) => {
+                caution.error(&parts).powi(2) + caution.left(&said.entries) + said.unknown
+            }
+            None => {
+                let error = linear * parts.linear.1 + boosted * parts.boosted.1;
+                error * error + said.unknown * (linear + boosted).powi(2)
+            }
+        };
+        variance.sqrt()
     }
 
     /// Probability and the ends of its 95 % interval.
-    pub(crate) fn answer(&self, prepared: &Prepared, row: usize) -> [f64; 3] {
-        self.answered(prepared, row).1
-    }
-
-    /// Log-odds before calibration, and the same as [`Model::answer`].
-    fn answered(&self, prepared: &Prepared, row: usize) -> (f64, [f64; 3]) {
+    pub(crate) fn answer(&self, said: &Said) -> [f64; 3] {
         if self.serves_base_rate && self.caution.is_none() {
             let rate = wilson(self.wins, self.rows);
-            return (logit(self.base_rate()), [rate.value, rate.low, rate.high]);
+            return [rate.value, rate.low, rate.high];
         }
-        let (z, error) = self.log_odds(prepared, row);
-        (z, self.interval(z, error))
+        self.interval(self.log_odds(said), self.error(said))
     }
 
     /// Probability and the ends of its 95 % interval, from log-odds before calibration and their standard error.
@@ -214,17 +245,17 @@ impl Model {
         &self,
         bound: &Bound<'_>,
         prepared: &Prepared,
-        sources: &[Option<usize>],
+        shared: &Shared,
         base: f64,
         row: usize,
     ) -> Prediction {
         let issues = bound.issues(&self.encoder, row);
-        let parts = self.parts(prepared, sources, row);
-        let (z, [probability, low, high]) = self.answered(prepared, row);
-        let (mut parts, mut log_odds) = (parts, logit(self.base_rate()));
+        let (mut parts, said) = self.explained(prepared, shared, row);
+        let [probability, low, high] = self.answer(&said);
+        let mut log_odds = logit(self.base_rate());
         let mut base_log_odds = log_odds;
         if !self.serves_base_rate {
-            log_odds = self.calibration.log_odds(z);
+            log_odds = self.calibration.log_odds(self.log_odds(&said));
             (base_log_odds, parts) = self.calibration.contributions(base, &parts);
         }
         let per_log_odds = points_per_log_odds(base_log_odds, log_odds);
@@ -255,40 +286,49 @@ impl Model {
         }
     }
 
+    /// What explanations share.
+    pub(crate) fn shared(&self) -> Shared {
+        let sources = self.encoder.sources();
+        let mut average = vec![0.0; self.encoder.schema.len()];
+        for (j, source) in sources.iter().enumerate() {
+            if let Some(source) = source {
+                average[*source] -= self.weights[j] * self.encoder.means[j];
+            }
+        }
+        Shared { sources, average }
+    }
+
     /// Contributions in log-odds before calibration, one per schema column.
-    pub(crate) fn parts(
-        &self,
-        prepared: &Prepared,
-        sources: &[Option<usize>],
-        row: usize,
-    ) -> Vec<f64> {
+    pub(crate) fn parts(&self, prepared: &Prepared, shared: &Shared, row: usize) -> Vec<f64> {
+        self.explained(prepared, shared, row).0
+    }
+
+    /// The same, and what the parts of the model say.
+    fn explained(&self, prepared: &Prepared, shared: &Shared, row: usize) -> (Vec<f64>, Said) {
         if self.serves_base_rate {
-            return vec![0.0; self.encoder.schema.len()];
+            let none = vec![0.0; self.encoder.schema.len()];
+            return (none, self.said(prepared, row));
         }
         let [linear, boosted, _] = self.blend();
-        let mut parts = self.linear_parts(prepared, sources, row);
+        let mut parts = self.linear_parts(prepared, shared, row);
         parts.iter_mut().for_each(|p| *p *= linear);
+        let mut answers = Vec::new();
         if let (Some(ensemble), Some(binned)) = (&self.boosted, &prepared.binned) {
-            ensemble.add_contributions(binned.row(row), boosted, &mut parts);
+            answers = ensemble.explain(binned.row(row), boosted, &mut parts);
         }
-        parts
+        (parts, self.said_beside(prepared, row, answers))
     }
 
     /// Contributions to the linear part's log-odds, one per schema column.
     pub(crate) fn linear_parts(
         &self,
         prepared: &Prepared,
-        sources: &[Option<usize>],
+        shared: &Shared,
         row: usize,
     ) -> Vec<f64> {
-        let mut parts = vec![0.0; self.encoder.schema.len()];
-        for (j, source) in sources.iter().enumerate() {
-            if let Some(source) = source {
-                parts[*source] -= self.weights[j] * self.encoder.means[j];
-            }
-        }
+        let mut parts = shared.average.clone();
         for (j, v) in prepared.encoded.rows.entries(row) {
-            if let Some(source) = sources[j] {
+            if let Some(source) = shared.sources[j] {
                 parts[source] += self.weights[j] * v;
             }
         }

@@ -2,10 +2,11 @@
 //! replaced by others. Deliberately without explanations: see `predict`.
 
 use crate::Error;
-use crate::boosted::{Binned, Ensemble};
-use crate::encode::{Bound, Encoded};
+use crate::boosted::{Binned, Ensemble, Moving};
+use crate::encode::{Bound, Encoded, EncodedRow, Moved};
 use crate::logistic::{logit, sigmoid};
 use crate::model::Model;
+use crate::predict::Said;
 use crate::table::Table;
 
 /// Rows encoded for a model, with the variance that unknown values add.
@@ -23,48 +24,76 @@ pub struct Reading<'a> {
     pub(crate) prepared: Prepared,
 }
 
+/// A row that was read, where the number in one column moves.
+pub(crate) struct MovedRow<'r> {
+    model: &'r Model,
+    bound: &'r Bound<'r>,
+    row: usize,
+    column: usize,
+    encoded: Moved<'r>,
+    /// Of the boosted part, where it has weight.
+    binned: Option<(&'r Ensemble, &'r Binned, Moving<'r>)>,
+}
+
 impl Reading<'_> {
-    /// Row `row` once for each of `numbers` in place of what `column` (a position of the schema) holds.
-    pub(crate) fn with(&self, row: usize, column: usize, numbers: &[f64]) -> Prepared {
+    /// Row `row` where the number in `column` (a position of the schema) moves.
+    pub(crate) fn moved(&self, row: usize, column: usize) -> MovedRow<'_> {
         let (model, bound) = (self.model, &self.bound);
-        let replaced = (column, numbers);
-        let encoded = &self.prepared.encoded;
         let binned = model.weighty().zip(self.prepared.binned.as_ref());
-        model.prepared(
-            model.encoder.apply_with(bound, encoded, row, replaced),
-            binned.map(|(boosted, binned)| binned.with(&boosted.features, bound, row, replaced)),
-        )
+        MovedRow {
+            model,
+            bound,
+            row,
+            column,
+            encoded: model
+                .encoder
+                .moved(bound, &self.prepared.encoded, row, column),
+            binned: binned.map(|(ensemble, binned)| {
+                let moving = ensemble.moving(binned.row(row), column);
+                (ensemble, binned, moving)
+            }),
+        }
+    }
+}
+
+impl MovedRow<'_> {
+    /// What the parts of the model say with `number` in the column.
+    pub fn said(&self, number: f64) -> Said {
+        let EncodedRow { entries, unknown } = self.encoded.with(number);
+        let weights = &self.model.weights;
+        let binned = self.binned.as_ref();
+        Said {
+            linear: entries.iter().map(|&(i, v)| v * weights[i]).sum(),
+            unknown: unknown.iter().map(|&at| self.model.spreads[at]).sum(),
+            entries,
+            answers: binned.map_or_else(Vec::new, |(ensemble, binned, moving)| {
+                let replaced = (self.column, &[number][..]);
+                let version = binned.with(&ensemble.features, self.bound, self.row, replaced);
+                moving.answers(version.row(0))
+            }),
+        }
     }
 
-    /// Probabilities of what [`Reading::with`] answers, without explanations.
-    pub(crate) fn probabilities_with(
-        &self,
-        row: usize,
-        column: usize,
-        numbers: &[f64],
-    ) -> Vec<f64> {
-        let (model, bound, replaced) = (self.model, &self.bound, (column, numbers));
+    /// Probabilities with each of `numbers` in the column.
+    pub fn probabilities(&self, numbers: &[f64]) -> Vec<f64> {
+        let model = self.model;
         if model.serves_base_rate {
             return vec![model.base_rate(); numbers.len()];
         }
         let [linear, boosted, base] = model.blend();
-        let encoded = &self.prepared.encoded;
-        let weights = &model.weights;
-        let sums = model
-            .encoder
-            .dot_with(bound, encoded, row, replaced, weights);
-        let binned = model.weighty().zip(self.prepared.binned.as_ref());
-        let trees = binned.map_or_else(
+        let sums = self.encoded.dots(numbers, &model.weights);
+        let binned = self.binned.as_ref();
+        let members = binned.map_or_else(
             || vec![0.0; numbers.len()],
-            |(ensemble, binned)| {
-                let versions = binned.with(&ensemble.features, bound, row, replaced);
-                ensemble.log_odds_of_versions(&versions, column)
+            |(ensemble, binned, moving)| {
+                let replaced = (self.column, numbers);
+                moving.log_odds(&binned.with(&ensemble.features, self.bound, self.row, replaced))
             },
         );
         let base = base * logit(model.base_rate());
-        let log_odds = |(sum, trees): (f64, f64)| linear * sum + boosted * trees + base;
+        let log_odds = |(sum, members): (f64, f64)| linear * sum + boosted * members + base;
         sums.into_iter()
-            .zip(trees)
+            .zip(members)
             .map(|parts| sigmoid(model.calibration.log_odds(log_odds(parts))))
             .collect()
     }
@@ -89,10 +118,7 @@ impl Model {
 
     pub(crate) fn prepare(&self, bound: &Bound<'_>) -> Prepared {
         let binned = self.weighty().map(|b| Binned::of(&b.features, bound));
-        self.prepared(self.encoder.apply(bound), binned)
-    }
-
-    fn prepared(&self, encoded: Encoded, binned: Option<Binned>) -> Prepared {
+        let encoded = self.encoder.apply(bound);
         let mut unknown_variance = vec![0.0; encoded.rows.rows()];
         encoded
             .unknown

@@ -188,7 +188,11 @@ impl Table {
     pub fn validate(&self) -> Result<(), Error> {
         let invalid = |reason: String| Err(Error::InvalidTable { reason });
         let rows = self.rows();
-        let mut names = BTreeSet::new();
+        let mut names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return invalid(format!("two columns are called {:?}", pair[0]));
+        }
         for column in &self.columns {
             let name = &column.name;
             if column.values.len() != rows {
@@ -196,9 +200,6 @@ impl Table {
                     "column {name:?} has {} rows where the first has {rows}",
                     column.values.len()
                 ));
-            }
-            if !names.insert(name.as_str()) {
-                return invalid(format!("two columns are called {name:?}"));
             }
             match &column.values {
                 Values::Number(v) if v.iter().any(|x| x.is_infinite()) => {

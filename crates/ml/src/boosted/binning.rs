@@ -5,6 +5,7 @@
 //! that training never saw. Deliberately blind to outcomes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::settings::Settings;
 use super::split::BinKind;
@@ -223,8 +224,8 @@ pub(crate) struct Binned {
     /// `width` bins per row.
     pub cells: Vec<u8>,
     /// Where each feature's bins start when all bins stand in a line; one more than features.
-    pub offsets: Vec<usize>,
-    pub kinds: Vec<BinKind>,
+    pub offsets: Arc<[usize]>,
+    pub kinds: Arc<[BinKind]>,
 }
 
 impl Binned {
@@ -242,7 +243,7 @@ impl Binned {
         Self {
             width,
             cells,
-            offsets,
+            offsets: offsets.into(),
             kinds: features.iter().map(Feature::kind).collect(),
         }
     }
@@ -255,15 +256,19 @@ impl Binned {
         row: usize,
         (column, numbers): (usize, &[f64]),
     ) -> Self {
-        let mut with = self.select(&vec![row; numbers.len()]);
+        let mut with = Self {
+            cells: self.row(row).repeat(numbers.len()),
+            ..self.select(&[])
+        };
         for (at, feature) in features.iter().enumerate() {
             let Bins::Edges(edges) = &feature.bins else {
                 continue;
             };
-            let Some(replaced) = bound.numbers_with(feature.origin, row, column, numbers) else {
+            if !feature.origin.reads(column) {
                 continue;
-            };
-            for (version, x) in replaced.into_iter().enumerate() {
+            }
+            for (version, &number) in numbers.iter().enumerate() {
+                let x = bound.number_with(feature.origin, row, (column, number));
                 with.cells[version * self.width + at] = bin_of(edges, x) as u8;
             }
         }
@@ -297,8 +302,8 @@ impl Binned {
         Self {
             width: self.width,
             cells,
-            offsets: self.offsets.clone(),
-            kinds: self.kinds.clone(),
+            offsets: Arc::clone(&self.offsets),
+            kinds: Arc::clone(&self.kinds),
         }
     }
 }

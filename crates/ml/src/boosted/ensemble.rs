@@ -9,6 +9,7 @@ use super::boost::Sample;
 use super::fit::{Rounds, fit_members};
 use super::lookup::Lookup;
 use super::member::Member;
+use super::moving::Moving;
 use super::settings::Settings;
 use crate::encode::{Bound, Encoder};
 
@@ -56,38 +57,34 @@ impl Ensemble {
 
     /// Log-odds of a row under every member.
     pub fn answers(&self, row: &[u8]) -> Vec<f64> {
-        let mut answers: Vec<f64> = self.members.iter().map(|m| m.tables(row)).collect();
-        self.lookup.add_answers(&self.members, row, &mut answers);
+        self.lookup.answers(row)
+    }
+
+    /// The same; adds what every schema column adds to the mean of them, times `weight`, to `into`.
+    ///
+    /// With weight 1 it adds up to the mean minus `expected`.
+    pub fn explain(&self, row: &[u8], weight: f64, into: &mut [f64]) -> Vec<f64> {
+        let mut parts = vec![0.0; self.features.len()];
+        let scale = weight / self.members.len().max(1) as f64;
+        let answers = self.lookup.explain(row, scale, &mut parts);
+        for (feature, part) in self.features.iter().zip(parts) {
+            into[feature.origin.source()] += part;
+        }
         answers
     }
 
     /// Mean log-odds of all rows.
     pub fn log_odds_of_all(&self, binned: &Binned) -> Vec<f64> {
-        let mut sums = self.tables(binned);
-        self.lookup.add_to_all(&self.members, binned, &mut sums);
-        self.means(sums)
-    }
-
-    /// Mean log-odds of rows that differ in the features of one column (a position of the schema) alone.
-    pub fn log_odds_of_versions(&self, binned: &Binned, column: usize) -> Vec<f64> {
-        let features = self.features.iter();
-        let varying: Vec<bool> = features.map(|f| f.origin.reads(column)).collect();
-        let mut sums = self.tables(binned);
-        self.lookup
-            .add_versions(&self.members, binned, &varying, &mut sums);
-        self.means(sums)
-    }
-
-    /// What all members say of all rows, together and without their trees.
-    fn tables(&self, binned: &Binned) -> Vec<f64> {
-        let of = |row| self.members.iter().map(|m| m.tables(binned.row(row))).sum();
-        (0..binned.rows()).map(of).collect()
-    }
-
-    fn means(&self, mut sums: Vec<f64>) -> Vec<f64> {
         let count = self.members.len().max(1) as f64;
-        sums.iter_mut().for_each(|s| *s /= count);
-        sums
+        let sums = self.lookup.sums(binned).into_iter();
+        sums.map(|sum| sum / count).collect()
+    }
+
+    /// A row where the features of one column (a position of the schema) vary.
+    pub fn moving(&self, row: &[u8], column: usize) -> Moving<'_> {
+        let features = self.features.iter();
+        let varying = features.map(|f| f.origin.reads(column)).collect();
+        Moving::new(&self.lookup, row, varying)
     }
 
     /// Standard error of the mean of one figure per member.
@@ -101,30 +98,13 @@ impl Ensemble {
         (squares / (count - 1.0) * self.share / (1.0 - self.share)).sqrt()
     }
 
-    /// Adds what every schema column adds to the log-odds of a row, times `weight`, to `into`.
-    ///
-    /// With weight 1 it adds up to the log-odds minus `expected`.
-    pub fn add_contributions(&self, row: &[u8], weight: f64, into: &mut [f64]) {
-        let mut parts = vec![0.0; self.features.len()];
-        let scale = weight / self.members.len().max(1) as f64;
-        for member in &self.members {
-            member.add_contributions(row, scale, &mut parts);
-        }
-        self.lookup
-            .add_contributions(&self.members, row, scale, &mut parts);
-        for (feature, part) in self.features.iter().zip(parts) {
-            into[feature.origin.source()] += part;
-        }
-    }
-
     /// How many values all members hold together: a measure of what a prediction costs.
     pub fn trees(&self) -> usize {
         self.members.iter().map(|m| m.trees.len()).sum()
     }
 
-    /// How many trees are looked up, and how many are walked.
-    #[cfg(test)]
-    pub fn kinds(&self) -> [usize; 2] {
-        self.lookup.kinds()
+    /// How many tables its members are looked up in, how many numbers these hold, and how many trees have leaves outside of them.
+    pub fn sizes(&self) -> [usize; 3] {
+        self.lookup.sizes()
     }
 }

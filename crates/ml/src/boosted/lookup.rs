@@ -1,79 +1,75 @@
-//! The trees of an ensemble as tables: what a row gets of a tree is looked up instead of walked to.
+//! The members of an ensemble as tables: what a row gets of them is looked up instead of walked to.
 //!
-//! A tree tells few bins of a feature apart, and asks few features, so its rows fall into few cells. A table holds for each
-//! cell what the tree adds and the Shapley values of its features, worked out once by the tree itself. Which cell a row is
-//! in is a sum of one step per feature, and steps lie feature by feature and bin by bin, so that a row reads them in a
-//! stretch. Deliberately not for trees with many cells: those are walked (see `tree`) and explained leaf by leaf (`shap`).
+//! Whatever members are made of tells few bins of few features apart (see `terms`), so that rows fall into few cells. A table
+//! holds for each cell what many terms add up to (see `merge`): for all members together, for each of them, and the Shapley
+//! values of its features. Which cell a row is in is a sum of one step per feature, and steps lie feature by feature and
+//! bin by bin, so that a row reads them in a stretch. Deliberately not for leaves that would take too much room: these are
+//! found by masks (see `masks`), or by walking where a tree is large, and explained leaf by leaf (`shap`).
+
+use std::collections::BTreeMap;
 
 use super::binning::{Binned, Feature};
+use super::masks::Masks;
 use super::member::Member;
+use super::merge::{Group, groups};
+use super::shap::Leaves;
+use super::terms::{Kind, Scratch, terms};
 use super::tree::Tree;
 
-/// Rows that a tree is walked for while it is at hand.
-const STRETCH: usize = 512;
-/// Most numbers that the table of one tree may hold.
-const MOST_ENTRIES: usize = 1024;
-
-/// A feature and the trees that ask it.
+/// A feature and the tables that ask it.
 #[derive(Debug, Clone, PartialEq)]
-struct Asked {
-    feature: usize,
+pub(super) struct Asked {
+    pub feature: usize,
     /// Places among the tables, ascending.
-    tables: Vec<u32>,
+    pub tables: Vec<u32>,
     /// Of every bin one after the other: the step in each of the tables.
-    steps: Vec<u16>,
+    steps: Vec<u32>,
 }
 
 impl Asked {
-    fn steps(&self, bin: u8) -> impl Iterator<Item = (usize, u32)> {
+    /// The step in each of the tables.
+    pub fn steps(&self, bin: u8) -> &[u32] {
         let (bin, count) = (usize::from(bin), self.tables.len());
-        let steps = &self.steps[bin * count..(bin + 1) * count];
-        let tables = self.tables.iter().map(|&table| table as usize);
-        tables.zip(steps.iter().map(|&step| u32::from(step)))
+        &self.steps[bin * count..(bin + 1) * count]
     }
 }
 
-/// One tree as a table.
-#[derive(Debug, Clone, PartialEq)]
+/// Where a table is.
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Table {
-    member: u32,
-    /// Where its features begin and end in [`Lookup::features`]; as many Shapley values stand behind each value.
+    /// Where its features begin and end in [`Lookup::features`].
     features: [u32; 2],
+    /// Where the Shapley values of its first cell begin.
+    shapley: u32,
 }
 
-/// A tree with too many cells for a table.
-#[derive(Debug, Clone, PartialEq)]
-struct Walked {
-    member: u32,
-    /// Place among the trees of the member.
-    tree: u32,
-}
-
-/// The trees of all members.
+/// All members.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Lookup {
-    asked: Vec<Asked>,
+    pub asked: Vec<Asked>,
     tables: Vec<Table>,
-    /// First entry of each table.
-    starts: Vec<u32>,
+    /// First cell of each table.
+    pub starts: Vec<u32>,
     features: Vec<u32>,
-    /// Cell after cell: what the tree adds, then the Shapley values of its features.
-    entries: Vec<f64>,
-    walked: Vec<Walked>,
-}
-
-/// Bins of a feature that a tree does not tell apart, as one class.
-struct Classes {
-    feature: usize,
-    /// Class of every bin.
-    of: Vec<u16>,
-    /// A bin of every class.
-    bins: Vec<u8>,
+    /// Of every cell: what all members add up to.
+    sums: Vec<f64>,
+    /// Of every cell: what each member adds.
+    answers: Vec<f64>,
+    /// Of every cell: the Shapley value that each feature of the table has in all members together.
+    shapley: Vec<f64>,
+    /// Of trees whose leaves are not all in tables: the other leaves.
+    left: Vec<Leaves>,
+    /// What these add to the members.
+    pub masks: Masks,
+    /// The trees among them that have no masks, each with its member.
+    pub walked: Vec<(usize, Tree)>,
+    /// What each member says of every row.
+    pub bases: Vec<f64>,
 }
 
 impl Lookup {
     pub fn of(features: &[Feature], members: &[Member]) -> Self {
-        let mut lookup = Self::default();
+        let groups = groups(features, terms(members), members.len());
         let mut asked: Vec<Asked> = (0..features.len())
             .map(|feature| Asked {
                 feature,
@@ -81,254 +77,202 @@ impl Lookup {
                 steps: Vec::new(),
             })
             .collect();
-        let mut steps: Vec<Vec<Vec<u16>>> = vec![Vec::new(); features.len()];
-        for (member, trees) in members.iter().map(|m| &m.trees).enumerate() {
-            for (at, tree) in trees.iter().enumerate() {
-                let classes = classes(tree, features);
-                let sides = classes.iter().map(|c| c.bins.len());
-                let entries = sides.fold(classes.len() + 1, usize::saturating_mul);
-                if entries > MOST_ENTRIES {
-                    lookup.walked.push(Walked {
-                        member: member as u32,
-                        tree: at as u32,
-                    });
-                    continue;
-                }
-                let mut stride = classes.len() + 1;
-                for class in &classes {
-                    asked[class.feature].tables.push(lookup.tables.len() as u32);
-                    let step = |&c: &u16| c * stride as u16;
-                    steps[class.feature].push(class.of.iter().map(step).collect());
-                    stride *= class.bins.len();
-                }
-                lookup.push(member, tree, &classes, features.len());
+        let mut steps: Vec<Vec<Vec<u32>>> = vec![Vec::new(); features.len()];
+        let mut lookup = Self {
+            bases: members.iter().map(|member| member.base).collect(),
+            ..Self::default()
+        };
+        let mut scratch = Scratch::new(features.len());
+        for (at, group) in groups.iter().enumerate() {
+            let mut stride = 1;
+            for axis in &group.axes {
+                asked[axis.feature].tables.push(at as u32);
+                let step = |&class: &u8| u32::from(class) * stride;
+                steps[axis.feature].push(axis.of.iter().map(step).collect());
+                stride *= axis.count as u32;
             }
+            lookup.push(features, group, &mut scratch);
         }
         for (asked, steps) in asked.iter_mut().zip(steps) {
             let bins = features[asked.feature].count();
             let of_bin = |bin: usize| steps.iter().map(move |s| s[bin]);
             asked.steps = (0..bins).flat_map(of_bin).collect();
         }
-        asked.retain(|a| !a.tables.is_empty());
+        asked.retain(|asked| !asked.tables.is_empty());
         lookup.asked = asked;
+        lookup.push_rest(features, rest(members, &groups));
         lookup
     }
 
-    /// How many trees are looked up, and how many are walked.
-    #[cfg(test)]
-    pub fn kinds(&self) -> [usize; 2] {
-        [self.tables.len(), self.walked.len()]
+    /// Adds what is left of trees, each with its member.
+    fn push_rest(&mut self, features: &[Feature], rest: Vec<(usize, Tree)>) {
+        let trees = rest.iter().map(|(member, tree)| (*member, tree.leaves()));
+        let (masks, fits) = Masks::of(features, &trees.collect::<Vec<_>>());
+        self.masks = masks;
+        for ((member, tree), fits) in rest.into_iter().zip(fits) {
+            if fits {
+                self.left.push(tree.into_leaves());
+            } else {
+                self.left.push(tree.leaves().clone());
+                self.walked.push((member, tree));
+            }
+        }
     }
 
-    /// Adds the table of a tree.
-    fn push(&mut self, member: usize, tree: &Tree, classes: &[Classes], width: usize) {
+    /// How many tables there are, how many numbers they hold, and how many trees have leaves outside of them.
+    pub fn sizes(&self) -> [usize; 3] {
+        let entries = self.sums.len() + self.answers.len() + self.shapley.len();
+        [self.tables.len(), entries, self.left.len()]
+    }
+
+    /// Adds the table of a group.
+    fn push(&mut self, features: &[Feature], group: &Group<'_>, scratch: &mut Scratch) {
         let from = self.features.len() as u32;
-        let of = classes.iter().map(|c| c.feature as u32);
+        let of = group.axes.iter().map(|axis| axis.feature as u32);
         self.features.extend(of);
         self.tables.push(Table {
-            member: member as u32,
             features: [from, self.features.len() as u32],
+            shapley: self.shapley.len() as u32,
         });
-        self.starts.push(self.entries.len() as u32);
-        let cells: usize = classes.iter().map(|c| c.bins.len()).product();
-        let (mut row, mut shapley) = (vec![0; width], vec![0.0; width]);
-        for cell in 0..cells {
-            let mut rest = cell;
-            for class in classes {
-                row[class.feature] = class.bins[rest % class.bins.len()];
-                rest /= class.bins.len();
-                shapley[class.feature] = 0.0;
+        let (first, cells) = (self.sums.len(), group.cells());
+        let (members, width) = (self.bases.len(), group.axes.len());
+        self.starts.push(first as u32);
+        self.answers.resize((first + cells) * members, 0.0);
+        let shapley = self.shapley.len();
+        self.shapley.resize(shapley + cells * width, 0.0);
+        let (answers, shapley) = (
+            &mut self.answers[first * members..],
+            &mut self.shapley[shapley..],
+        );
+        for term in &group.terms {
+            let axes = term.axes(features);
+            let asks = |at: &usize| axes.iter().any(|a| a.feature == group.axes[*at].feature);
+            let places: Vec<usize> = (0..width).filter(asks).collect();
+            let of_term = term.cells(&axes, scratch);
+            for (cell, entry) in group.cells_of(&axes).into_iter().enumerate() {
+                let entry = &of_term[entry..];
+                answers[cell * members + term.member] += entry[0];
+                for (place, value) in places.iter().zip(&entry[1..]) {
+                    shapley[cell * width + place] += value;
+                }
             }
-            tree.add_shapley(&row, 1.0, &mut shapley);
-            self.entries.push(tree.value(&row));
-            let values = classes.iter().map(|class| shapley[class.feature]);
-            self.entries.extend(values);
         }
+        let sums = answers.chunks_exact(members.max(1));
+        self.sums
+            .extend(sums.map(|of_cell| of_cell.iter().sum::<f64>()));
     }
 
-    /// Where the value of every table is for a row.
-    fn cells(&self, row: &[u8]) -> Vec<u32> {
-        let mut cells = self.starts.clone();
+    /// In which cell of every table a row is.
+    fn cells(&self, row: &[u8], cells: &mut Vec<u32>) {
+        cells.clone_from(&self.starts);
         for asked in &self.asked {
-            for (table, step) in asked.steps(row[asked.feature]) {
-                cells[table] += step;
+            let steps = asked.steps(row[asked.feature]);
+            for (&table, step) in asked.tables.iter().zip(steps) {
+                cells[table as usize] += step;
             }
         }
+    }
+
+    /// Adds what a cell says to the log-odds of each member.
+    #[inline]
+    pub fn add_cell(&self, cell: u32, answers: &mut [f64]) {
+        let members = answers.len();
+        let of_cell = &self.answers[cell as usize * members..][..members];
+        answers.iter_mut().zip(of_cell).for_each(|(a, x)| *a += x);
+    }
+
+    /// What all members add up to in some cells, in four running sums, so that additions need not wait for each other.
+    pub fn sum(&self, cells: &[u32]) -> f64 {
+        let of = |cell: u32| self.sums[cell as usize];
+        let fours = cells.chunks_exact(4);
+        let rest: f64 = fours.remainder().iter().map(|&cell| of(cell)).sum();
+        let mut sums = [0.0; 4];
+        for four in fours {
+            for (sum, &cell) in sums.iter_mut().zip(four) {
+                *sum += of(cell);
+            }
+        }
+        sums.iter().sum::<f64>() + rest
+    }
+
+    /// The log-odds of a row under each member.
+    pub fn answers(&self, row: &[u8]) -> Vec<f64> {
+        let (mut answers, mut cells) = (self.bases.clone(), Vec::new());
+        self.cells(row, &mut cells);
         cells
+            .iter()
+            .for_each(|&cell| self.add_cell(cell, &mut answers));
+        self.add_walked(row, &mut answers);
+        answers
     }
 
-    /// Adds to the log-odds of each member what its trees add for a row.
-    pub fn add_answers(&self, members: &[Member], row: &[u8], answers: &mut [f64]) {
-        for (table, cell) in self.tables.iter().zip(self.cells(row)) {
-            answers[table.member as usize] += self.entries[cell as usize];
-        }
-        for walked in &self.walked {
-            answers[walked.member as usize] += walked.tree(members).value(row);
-        }
+    fn add_walked(&self, row: &[u8], answers: &mut [f64]) {
+        let add = |member: usize, value: f64| answers[member] += value;
+        self.each_left(row, &mut Vec::new(), add);
     }
 
-    /// Adds to `sums` what all trees add to each of `rows`.
-    pub fn add_to_all(&self, members: &[Member], rows: &Binned, sums: &mut [f64]) {
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let cells = self.cells(rows.row(row)).into_iter();
-            *sum += cells.map(|cell| self.entries[cell as usize]).sum::<f64>();
-        }
-        for (at, stretch) in sums.chunks_mut(STRETCH).enumerate() {
-            for walked in &self.walked {
-                let tree = walked.tree(members);
-                let sums = stretch.iter_mut().enumerate();
-                sums.for_each(|(i, sum)| *sum += tree.value(rows.row(at * STRETCH + i)));
-            }
+    /// Tells the member of every tree with leaves outside of the tables and what these add; `masks` is overwritten.
+    fn each_left(&self, row: &[u8], masks: &mut Vec<u16>, mut tell: impl FnMut(usize, f64)) {
+        self.masks.each(row, masks, &mut tell);
+        for (member, tree) in &self.walked {
+            tell(*member, tree.value(row));
         }
     }
 
-    /// Adds the Shapley values of all features for a row, each times `scale`.
-    pub fn add_contributions(&self, members: &[Member], row: &[u8], scale: f64, into: &mut [f64]) {
-        for (table, cell) in self.tables.iter().zip(self.cells(row)) {
+    /// The same as [`Lookup::answers`]; adds the Shapley values of all features, each times `scale`.
+    pub fn explain(&self, row: &[u8], scale: f64, into: &mut [f64]) -> Vec<f64> {
+        let (mut answers, mut cells) = (self.bases.clone(), Vec::new());
+        self.cells(row, &mut cells);
+        for ((table, &cell), &start) in self.tables.iter().zip(&cells).zip(&self.starts) {
+            self.add_cell(cell, &mut answers);
             let [from, to] = table.features.map(|at| at as usize);
-            let values = &self.entries[cell as usize + 1..][..to - from];
+            let place = table.shapley as usize + (cell - start) as usize * (to - from);
+            let values = &self.shapley[place..][..to - from];
             for (&feature, value) in self.features[from..to].iter().zip(values) {
                 into[feature as usize] += scale * value;
             }
         }
-        for walked in &self.walked {
-            walked.tree(members).add_shapley(row, scale, into);
+        for leaves in &self.left {
+            leaves.add_shapley(row, scale, into);
         }
+        self.add_walked(row, &mut answers);
+        answers
     }
 
-    /// Adds to `sums` what all trees add to each of `rows`, which differ in the `varying` features alone.
-    pub fn add_versions(
-        &self,
-        members: &[Member],
-        rows: &Binned,
-        varying: &[bool],
-        sums: &mut [f64],
-    ) {
-        if sums.is_empty() {
-            return;
-        }
-        let mut moving = self.moving(rows.row(0), varying);
-        let mut before: Option<(usize, f64)> = None;
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let bins = rows.row(row);
-            let added = match before {
-                Some((before, added)) if moving.stands(rows.row(before), bins) => added,
-                _ => moving.sum(&self.entries, bins),
-            };
-            *sum += added;
-            before = Some((row, added));
-        }
-        let mut order: Vec<usize> = (0..sums.len()).collect();
-        for walked in &self.walked {
-            let tree = walked.tree(members);
-            tree.add_values(rows, varying, &mut order, sums);
-        }
-    }
-
-    /// The tables that move when the `varying` features of `row` do.
-    fn moving(&self, row: &[u8], varying: &[bool]) -> Moving<'_> {
-        let mut cells = self.starts.clone();
-        let (vary, same): (Vec<&Asked>, Vec<&Asked>) =
-            self.asked.iter().partition(|asked| varying[asked.feature]);
-        for asked in same {
-            for (table, step) in asked.steps(row[asked.feature]) {
-                cells[table] += step;
-            }
-        }
-        let mut places = vec![None; self.tables.len()];
-        let mut moved = Vec::new();
-        for &table in vary.iter().flat_map(|asked| &asked.tables) {
-            let place = &mut places[table as usize];
-            if place.is_none() {
-                *place = Some(moved.len());
-                moved.push(cells[table as usize]);
-            }
-        }
-        let still = cells.iter().zip(&places).filter(|(_, p)| p.is_none());
-        let place = |&table: &u32| places[table as usize];
-        Moving {
-            still: still.map(|(&cell, _)| self.entries[cell as usize]).sum(),
-            places: vary
-                .iter()
-                .map(|asked| asked.tables.iter().filter_map(place).collect())
-                .collect(),
-            now: moved.clone(),
-            moved,
-            vary,
-        }
-    }
-}
-
-/// The tables that ask a varying feature, side by side.
-struct Moving<'a> {
-    vary: Vec<&'a Asked>,
-    /// For each of them: places of its tables.
-    places: Vec<Vec<usize>>,
-    /// Where the values would be without the varying features.
-    moved: Vec<u32>,
-    /// Where they are.
-    now: Vec<u32>,
-    /// What the other tables add.
-    still: f64,
-}
-
-impl Moving<'_> {
-    /// Whether no varying feature differs between two rows.
-    fn stands(&self, before: &[u8], now: &[u8]) -> bool {
-        let mut features = self.vary.iter().map(|asked| asked.feature);
-        features.all(|f| before[f] == now[f])
-    }
-
-    /// What all tables add to a row.
-    fn sum(&mut self, entries: &[f64], row: &[u8]) -> f64 {
-        self.now.copy_from_slice(&self.moved);
-        for (asked, places) in self.vary.iter().zip(&self.places) {
-            let steps = asked.steps(row[asked.feature]);
-            for (&place, (_, step)) in places.iter().zip(steps) {
-                self.now[place] += step;
-            }
-        }
-        let moved = self.now.iter().map(|&cell| entries[cell as usize]);
-        self.still + moved.sum::<f64>()
-    }
-}
-
-impl Walked {
-    fn tree<'m>(&self, members: &'m [Member]) -> &'m Tree {
-        &members[self.member as usize].trees[self.tree as usize]
-    }
-}
-
-/// The features that a tree asks, ascending, each with the bins that it tells apart.
-fn classes(tree: &Tree, features: &[Feature]) -> Vec<Classes> {
-    let splits = || tree.nodes.iter().filter(|node| !node.is_leaf());
-    let mut asked: Vec<u32> = splits().map(|node| node.feature).collect();
-    asked.sort_unstable();
-    asked.dedup();
-    let of = |feature: u32| {
-        let sets: Vec<_> = splits()
-            .filter(|node| node.feature == feature)
-            .map(|node| node.set)
-            .collect();
-        let mut seen: Vec<Vec<bool>> = Vec::new();
-        let mut classes = Classes {
-            feature: feature as usize,
-            of: Vec::new(),
-            bins: Vec::new(),
+    /// What all members add up to for each of `rows`.
+    pub fn sums(&self, rows: &Binned) -> Vec<f64> {
+        let base: f64 = self.bases.iter().sum();
+        let (mut cells, mut masks) = (Vec::new(), Vec::new());
+        let sum = |row: usize| {
+            let row = rows.row(row);
+            self.cells(row, &mut cells);
+            let mut sum = base + self.sum(&cells);
+            self.each_left(row, &mut masks, |_, value| sum += value);
+            sum
         };
-        for bin in 0..features[feature as usize].count() {
-            let bin = u8::try_from(bin).unwrap_or(u8::MAX);
-            let inside: Vec<bool> = sets.iter().map(|set| set.contains(bin)).collect();
-            let class = seen.iter().position(|s| *s == inside).unwrap_or_else(|| {
-                seen.push(inside);
-                classes.bins.push(bin);
-                seen.len() - 1
-            });
-            classes.of.push(class as u16);
+        (0..rows.rows()).map(sum).collect()
+    }
+}
+
+/// What is left of the trees without the leaves in tables.
+fn rest(members: &[Member], groups: &[Group<'_>]) -> Vec<(usize, Tree)> {
+    let mut tabled: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    let terms = groups.iter().flat_map(|group| &group.terms);
+    for term in terms {
+        if let Kind::Leaf(leaf) = term.kind {
+            let leaves = tabled.entry((term.member, leaf.tree)).or_default();
+            leaves.push(leaf.node);
         }
-        classes
-    };
-    asked.into_iter().map(of).collect()
+    }
+    let mut rest = Vec::new();
+    for (member, of) in members.iter().enumerate() {
+        for (at, tree) in of.trees.iter().enumerate() {
+            let tabled = tabled.remove(&(member, at)).unwrap_or_default();
+            let left = tree.without(&tabled);
+            rest.extend(left.map(|tree| (member, tree)));
+        }
+    }
+    rest
 }
 
 #[cfg(test)]
@@ -338,8 +282,8 @@ mod tests {
     use crate::encode::Origin;
 
     #[test]
-    fn a_tree_of_more_cells_than_can_be_counted_is_walked() {
-        let splits: usize = 70;
+    fn leaves_behind_more_features_than_can_be_counted_are_walked_to() {
+        let splits: usize = 62;
         let features: Vec<Feature> = (0..splits)
             .map(|column| Feature {
                 origin: Origin::Column(column),
@@ -356,17 +300,27 @@ mod tests {
                 set: BinSet::up_to(1, false),
                 ..Node::leaf(0.0, 2.0)
             });
-            nodes.push(Node::leaf(f64::from(feature), 1.0));
+            nodes.push(Node::leaf(f64::from(feature) + 0.25, 1.0));
         }
         nodes.push(Node::leaf(-1.0, 1.0));
+        let tree = Tree::new(nodes);
         let member = Member {
-            trees: vec![Tree::new(nodes)],
+            base: 0.5,
+            trees: vec![tree.clone()],
             ..Member::default()
         };
-        let lookup = Lookup::of(&features, std::slice::from_ref(&member));
-        assert_eq!(lookup.kinds(), [0, 1]);
-        let mut answers = [0.0];
-        lookup.add_answers(&[member], &vec![2; splits], &mut answers);
-        assert_eq!(answers, [-1.0]);
+        let lookup = Lookup::of(&features, &[member]);
+        let [tables, _, walked] = lookup.sizes();
+        assert!(tables > 0 && walked == 1, "{tables} {walked}");
+        for first in [0, 1, 4, 5, 20, splits] {
+            // Bin 2 goes on to the next split, bin 1 to a leaf.
+            let row: Vec<u8> = (0..splits).map(|f| if f < first { 2 } else { 1 }).collect();
+            let (mut found, mut expected) = (vec![0.0; splits], vec![0.0; splits]);
+            let answers = lookup.explain(&row, 2.0, &mut found);
+            tree.add_shapley(&row, 2.0, &mut expected);
+            assert!((answers[0] - 0.5 - tree.value(&row)).abs() < 1e-12);
+            let differences = found.iter().zip(expected).map(|(f, e)| (f - e).abs());
+            assert!(differences.fold(0.0, f64::max) < 1e-9);
+        }
     }
 }

@@ -45,6 +45,21 @@ pub(crate) struct Grid {
     pub mean: f64,
 }
 
+impl Grid {
+    /// Log-odds of a row; adds the Shapley values of both features.
+    ///
+    /// They follow the same convention as those of trees: an unknown feature is averaged over the training rows.
+    pub fn explain(&self, row: &[u8], into: &mut [f64]) -> f64 {
+        let [a, b] = self.pair.features.map(|f| f as usize);
+        let first = self.known[0][usize::from(self.pair.maps[0][usize::from(row[a])])];
+        let second = self.known[1][usize::from(self.pair.maps[1][usize::from(row[b])])];
+        let both = self.values[self.pair.cell(row)];
+        into[a] += 0.5 * (first - self.mean + both - second);
+        into[b] += 0.5 * (second - self.mean + both - first);
+        both
+    }
+}
+
 /// One round's addition.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
@@ -86,24 +101,6 @@ impl Member {
             + self.shapes.iter().map(|s| s.mean).sum::<f64>()
             + self.grids.iter().map(|g| g.mean).sum::<f64>()
             + self.trees.iter().map(Tree::mean).sum::<f64>()
-    }
-
-    /// Adds the Shapley value that every feature has in the tables, times `scale`.
-    ///
-    /// Tables over two features use the same convention as trees: an unknown feature is averaged over the training rows.
-    pub fn add_contributions(&self, row: &[u8], scale: f64, into: &mut [f64]) {
-        for shape in &self.shapes {
-            let feature = shape.feature as usize;
-            into[feature] += scale * (shape.values[usize::from(row[feature])] - shape.mean);
-        }
-        for grid in &self.grids {
-            let [a, b] = grid.pair.features.map(|f| f as usize);
-            let first = grid.known[0][usize::from(grid.pair.maps[0][usize::from(row[a])])];
-            let second = grid.known[1][usize::from(grid.pair.maps[1][usize::from(row[b])])];
-            let both = grid.values[grid.pair.cell(row)];
-            into[a] += scale * 0.5 * (first - grid.mean + both - second);
-            into[b] += scale * 0.5 * (second - grid.mean + both - first);
-        }
     }
 
     /// The function that `steps` add up to on top of `self`; means are taken over `binned`.

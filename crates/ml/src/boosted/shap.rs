@@ -9,25 +9,37 @@
 //! value * Z * (1 - z_i) * sum of w_s q_s, with q the coefficients after division by (t + z_i). So a leaf costs k^2 and
 //! no subset is ever listed. Deliberately for single trees; sums over trees are the caller's.
 
+use std::sync::Arc;
+
 use super::split::BinSet;
 use super::tree::Node;
 
 /// One feature on the way to a leaf.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Test {
-    feature: u32,
+pub(super) struct Test {
+    pub feature: u32,
     /// Bins that pass all tests of the feature.
-    set: BinSet,
+    pub set: BinSet,
     /// Share of training rows that pass them.
     share: f64,
 }
 
-/// The leaves of a tree, each with the features on the way to it.
+/// The leaves of a tree that add anything, each with the features on the way to it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Leaves {
-    tests: Vec<Test>,
-    /// Value of a leaf and where its tests end.
-    ends: Vec<(f64, usize)>,
+    /// Of one leaf after the other; shared with whoever keeps some of the leaves.
+    tests: Arc<[Test]>,
+    ends: Vec<End>,
+}
+
+/// A leaf.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct End {
+    /// Place among the nodes.
+    node: usize,
+    value: f64,
+    /// Where its tests begin and end.
+    tests: [u32; 2],
 }
 
 /// Most features on a way: a tree has at most 64 leaves.
@@ -54,18 +66,26 @@ const fn weights() -> [[f64; DEEPEST]; DEEPEST + 1] {
 impl Leaves {
     /// The leaves of the tree with these nodes.
     pub fn of(nodes: &[Node]) -> Self {
-        let mut leaves = Self::default();
+        let (mut leaves, mut tests) = (Self::default(), Vec::new());
         if !nodes.is_empty() {
-            leaves.walk(nodes, 0, &mut Vec::new());
+            leaves.walk(nodes, 0, &mut Vec::new(), &mut tests);
         }
+        leaves.tests = tests.into();
         leaves
     }
 
-    fn walk(&mut self, nodes: &[Node], at: usize, way: &mut Vec<Test>) {
+    fn walk(&mut self, nodes: &[Node], at: usize, way: &mut Vec<Test>, tests: &mut Vec<Test>) {
         let node = nodes[at];
         if node.is_leaf() {
-            self.tests.extend_from_slice(way);
-            self.ends.push((node.value, self.tests.len()));
+            if node.value != 0.0 {
+                let from = tests.len() as u32;
+                tests.extend_from_slice(way);
+                self.ends.push(End {
+                    node: at,
+                    value: node.value,
+                    tests: [from, tests.len() as u32],
+                });
+            }
             return;
         }
         for (child, set) in [
@@ -86,7 +106,7 @@ impl Leaves {
                     share,
                 }),
             }
-            self.walk(nodes, child as usize, way);
+            self.walk(nodes, child as usize, way, tests);
             match (seen, before) {
                 (Some(i), Some(test)) => way[i] = test,
                 _ => {
@@ -100,22 +120,44 @@ impl Leaves {
     ///
     /// They add up to the tree's value for the row minus its mean over the training rows.
     pub fn add_shapley(&self, row: &[u8], scale: f64, into: &mut [f64]) {
-        let mut start = 0;
-        for &(value, end) in &self.ends {
-            let tests = &self.tests[start..end];
+        for (_, value, tests) in self.each() {
             // Most ways are short, and what is made ready for a long one costs more than they do.
             match tests.len() {
                 0..8 => add_leaf::<8>(tests, value * scale, row, into),
                 8..16 => add_leaf::<16>(tests, value * scale, row, into),
                 _ => add_leaf::<{ DEEPEST + 1 }>(tests, value * scale, row, into),
             }
-            start = end;
         }
+    }
+
+    /// The same without some leaves, which are places among the nodes.
+    pub fn without(&self, nodes: &[usize]) -> Self {
+        let mut left = self.clone();
+        left.ends.retain(|end| !nodes.contains(&end.node));
+        left
+    }
+
+    /// How many leaves there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Of every leaf: its place among the nodes, its value, and the features on the way to it.
+    pub fn each(&self) -> impl Iterator<Item = (usize, f64, &[Test])> {
+        self.ends.iter().map(move |end| {
+            let [from, to] = end.tests.map(|at| at as usize);
+            (end.node, end.value, &self.tests[from..to])
+        })
     }
 }
 
 /// Adds what one leaf adds; `MOST` is more than the tests on its way.
-fn add_leaf<const MOST: usize>(tests: &[Test], value: f64, row: &[u8], into: &mut [f64]) {
+pub(super) fn add_leaf<const MOST: usize>(
+    tests: &[Test],
+    value: f64,
+    row: &[u8],
+    into: &mut [f64],
+) {
     let k = tests.len();
     if k == 0 || k >= MOST {
         return;

@@ -7,6 +7,7 @@ use super::alone::Boosted;
 use super::binning::{Binned, features};
 use super::ensemble::Ensemble;
 use super::histogram::gradients;
+use super::merge::MOST_ENTRIES;
 use super::settings::{Family, Settings};
 use crate::encode::{Bound, Encoder};
 use crate::logistic::{loss, sigmoid};
@@ -99,9 +100,9 @@ fn contributions_add_up() {
         for row in (0..1500).step_by(37) {
             let row = binned.row(row);
             let mut parts = vec![0.0; table.columns.len()];
-            ensemble.add_contributions(row, 1.0, &mut parts);
+            let answers = ensemble.explain(row, 1.0, &mut parts);
             let sum = ensemble.expected + parts.iter().sum::<f64>();
-            let answers = ensemble.answers(row);
+            assert_eq!(answers, ensemble.answers(row));
             let mean = answers.iter().sum::<f64>() / answers.len() as f64;
             assert!((sum - mean).abs() < 1e-9);
         }
@@ -117,12 +118,13 @@ fn what_is_looked_up_is_what_the_trees_say() {
         let model = Boosted::fit(&table, &won, &settings(family), 0.0).expect("a model");
         let binned = binned_of(&model, &table);
         let ensemble = Ensemble::new(model.features, model.members, 0.8);
-        let [tables, walked] = ensemble.kinds();
+        let [tables, entries, walked] = ensemble.sizes();
+        assert!(entries <= MOST_ENTRIES, "{entries}");
         kinds = [kinds[0] + tables, kinds[1] + walked];
         for row in (0..1500).step_by(37) {
             let row = binned.row(row);
             let (mut found, mut walked) = (vec![0.0; 3], vec![0.0; 3]);
-            ensemble.add_contributions(row, 1.0, &mut found);
+            ensemble.explain(row, 1.0, &mut found);
             let count = ensemble.members.len() as f64;
             for (member, answer) in ensemble.members.iter().zip(ensemble.answers(row)) {
                 assert!((answer - member.log_odds(row)).abs() < 1e-12);
@@ -348,9 +350,15 @@ fn versions_of_a_row_are_as_rows_of_their_own() {
             let expected = Binned::of(&ensemble.features, &bound);
             assert_eq!(versions.cells, expected.cells);
             let expected = ensemble.log_odds_of_all(&expected);
-            let found = ensemble.log_odds_of_versions(&versions, 0);
-            for (found, expected) in found.iter().zip(&expected) {
+            let moving = ensemble.moving(binned.row(row), 0);
+            let found = moving.log_odds(&versions);
+            for (version, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+                let version = versions.row(version);
+                let answers = moving.answers(version).into_iter();
+                for (found, expected) in answers.zip(ensemble.answers(version)) {
+                    assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+                }
             }
         }
     }

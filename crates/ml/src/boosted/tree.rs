@@ -2,7 +2,6 @@
 //!
 //! Deliberately only reads: trees are made in `grow` and explained in `shap`.
 
-use super::binning::Binned;
 use super::shap::Leaves;
 use super::split::BinSet;
 
@@ -38,12 +37,6 @@ impl Node {
     }
 }
 
-/// Rows that differ in some features alone.
-struct Varied<'a> {
-    rows: &'a Binned,
-    varying: &'a [bool],
-}
-
 /// Nodes, the root first, children behind their parents.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Tree {
@@ -61,7 +54,26 @@ impl Tree {
         }
     }
 
+    /// The leaves that add anything.
+    pub(super) fn leaves(&self) -> &Leaves {
+        &self.leaves
+    }
+
+    /// The same alone.
+    pub(super) fn into_leaves(self) -> Leaves {
+        self.leaves
+    }
+
+    /// The same without what some of its leaves, which are places among the nodes, add; `None` where nothing is left.
+    pub fn without(&self, tabled: &[usize]) -> Option<Self> {
+        let leaves = self.leaves.without(tabled);
+        let mut nodes = self.nodes.clone();
+        tabled.iter().for_each(|&leaf| nodes[leaf].value = 0.0);
+        (leaves.count() > 0).then_some(Self { nodes, leaves })
+    }
+
     /// Adds the Shapley value of every feature for a row, times `scale`; see `shap`.
+    #[cfg(test)]
     pub fn add_shapley(&self, row: &[u8], scale: f64, into: &mut [f64]) {
         self.leaves.add_shapley(row, scale, into);
     }
@@ -78,43 +90,6 @@ impl Tree {
             node = &self.nodes[next as usize];
         }
         node.value
-    }
-
-    /// Adds to `sums` what the tree adds to each of `rows`, which differ in the `varying` features alone, so that all of them
-    /// go the same way wherever another feature is asked. `order` holds the places of the rows, and is reordered.
-    pub fn add_values(
-        &self,
-        rows: &Binned,
-        varying: &[bool],
-        order: &mut [usize],
-        sums: &mut [f64],
-    ) {
-        self.walk(0, &Varied { rows, varying }, order, sums);
-    }
-
-    fn walk(&self, at: usize, varied: &Varied<'_>, order: &mut [usize], sums: &mut [f64]) {
-        let Some(&first) = order.first() else { return };
-        let (mut node, row) = (&self.nodes[at], varied.rows.row(first));
-        while !node.is_leaf() {
-            let feature = node.feature as usize;
-            let inside = |row: &[u8]| node.set.contains(row[feature]);
-            if !varied.varying[feature] {
-                let next = if inside(row) { node.first } else { node.second };
-                node = &self.nodes[next as usize];
-                continue;
-            }
-            let mut split = 0;
-            for i in 0..order.len() {
-                if inside(varied.rows.row(order[i])) {
-                    order.swap(i, split);
-                    split += 1;
-                }
-            }
-            let (ones, others) = order.split_at_mut(split);
-            self.walk(node.first as usize, varied, ones, sums);
-            return self.walk(node.second as usize, varied, others, sums);
-        }
-        order.iter().for_each(|&row| sums[row] += node.value);
     }
 
     /// Mean over the training rows of what the tree adds.

@@ -13,6 +13,13 @@ use crate::table::{MISSING_CODE, Values};
 /// encoded rows.
 const STRETCH: usize = 16_384;
 
+/// One block of a row: as in [`Filled`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell {
+    Scale(Option<(f64, Flag)>),
+    Slot(Option<u32>),
+}
+
 /// One block of rows, before they are put together.
 enum Filled {
     /// The standardised value and the flag that is set; `None` where unknown.
@@ -23,7 +30,7 @@ enum Filled {
 
 /// The flag of a number that is set, by its offset behind the number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Flag {
+pub(super) enum Flag {
     None,
     First,
     Second,
@@ -87,7 +94,9 @@ impl Slots {
                 };
                 codes.iter().map(slot).collect()
             }
-            (Keys::Numbers(_), Some(Values::Number(v))) => self.of_numbers(v),
+            (Keys::Numbers(_), Some(Values::Number(v))) => {
+                v.iter().map(|&x| self.of_number(x)).collect()
+            }
             (Keys::Months(keys), Some(Values::Date(v))) => self.of_days(keys, v, calendar::month),
             (Keys::Weekdays(keys), Some(Values::Date(v))) => {
                 self.of_days(keys, v, calendar::weekday)
@@ -96,15 +105,14 @@ impl Slots {
         }
     }
 
-    fn of_numbers(&self, numbers: &[f64]) -> Vec<Option<u32>> {
-        let Keys::Numbers(keys) = &self.keys else {
-            return vec![self.missing(); numbers.len()];
-        };
-        let slot = |&x: &f64| match keys.binary_search_by(|k| k.total_cmp(&(x + 0.0))) {
-            _ if x.is_nan() => self.missing(),
-            place => self.found(place.ok()),
-        };
-        numbers.iter().map(slot).collect()
+    fn of_number(&self, x: f64) -> Option<u32> {
+        match &self.keys {
+            Keys::Numbers(keys) if !x.is_nan() => {
+                let place = keys.binary_search_by(|k| k.total_cmp(&(x + 0.0)));
+                self.found(place.ok())
+            }
+            _ => self.missing(),
+        }
     }
 
     fn of_days(
@@ -151,11 +159,11 @@ impl Encoder {
             }
             rows.push(0, 1.0);
             for (at, (block, filled)) in self.blocks.iter().zip(&filled).enumerate() {
-                let place = match filled {
-                    Filled::Scale(_) => row % STRETCH,
-                    Filled::Slots(_) => row,
+                let cell = match filled {
+                    Filled::Scale(cells) => Cell::Scale(cells[row % STRETCH]),
+                    Filled::Slots(cells) => Cell::Slot(cells[row]),
                 };
-                if !entries(self, block, filled, place, |i, v| rows.push(i, v)) {
+                if !entries(self, block, cell, |i, v| rows.push(i, v)) {
                     unknown.push((row, at));
                 }
             }
@@ -172,81 +180,6 @@ impl Encoder {
                 *filled = block.coding.fill(&numbers);
             }
         }
-    }
-
-    /// Row `row` of `encoded`, which is `table` encoded, once for each of `numbers` in place of what `column` holds: as
-    /// [`Encoder::apply`] would encode it, at the cost of the blocks that are computed from the column.
-    pub fn apply_with(
-        &self,
-        table: &Bound<'_>,
-        encoded: &Encoded,
-        row: usize,
-        (column, numbers): (usize, &[f64]),
-    ) -> Encoded {
-        let changed: Vec<Option<Filled>> = self
-            .blocks
-            .iter()
-            .map(|block| {
-                let replaced = table.numbers_with(block.origin, row, column, numbers)?;
-                Some(block.coding.fill(&replaced))
-            })
-            .collect();
-        let unknown_here: Vec<usize> = encoded.unknown_of(row).collect();
-        let (index, value) = encoded.rows.row(row);
-        let mut rows = Sparse::with_width(self.width, numbers.len(), self.blocks.len() + 1);
-        let mut unknown = Vec::new();
-        for version in 0..numbers.len() {
-            rows.push(0, 1.0);
-            let mut next = 1;
-            for (at, (block, changed)) in self.blocks.iter().zip(&changed).enumerate() {
-                let end = block.start + block.width();
-                let kept = next;
-                next += index[next..]
-                    .iter()
-                    .take_while(|&&i| (i as usize) < end)
-                    .count();
-                let known = match changed {
-                    Some(filled) => entries(self, block, filled, version, |i, v| rows.push(i, v)),
-                    None => {
-                        rows.extend(&index[kept..next], &value[kept..next]);
-                        !unknown_here.contains(&at)
-                    }
-                };
-                if !known {
-                    unknown.push((version, at));
-                }
-            }
-            rows.end_row();
-        }
-        Encoded { rows, unknown }
-    }
-
-    /// The dot products of what [`Encoder::apply_with`] answers with `weights`, without making it.
-    pub fn dot_with(
-        &self,
-        table: &Bound<'_>,
-        encoded: &Encoded,
-        row: usize,
-        (column, numbers): (usize, &[f64]),
-        weights: &[f64],
-    ) -> Vec<f64> {
-        let mut changed = vec![0.0; numbers.len()];
-        let mut left_out = Vec::new();
-        for block in &self.blocks {
-            let Some(replaced) = table.numbers_with(block.origin, row, column, numbers) else {
-                continue;
-            };
-            left_out.push(block.start..block.start + block.width());
-            let filled = block.coding.fill(&replaced);
-            for (version, sum) in changed.iter_mut().enumerate() {
-                entries(self, block, &filled, version, |i, v| *sum += v * weights[i]);
-            }
-        }
-        let kept = encoded.rows.entries(row);
-        let kept = kept.filter(|(i, _)| !left_out.iter().any(|range| range.contains(i)));
-        let kept: f64 = kept.map(|(i, v)| v * weights[i]).sum();
-        changed.iter_mut().for_each(|sum| *sum += kept);
-        changed
     }
 
     /// Whether training met missing values in the column often enough to learn from them.
@@ -267,34 +200,28 @@ impl Encoder {
 }
 
 /// Tells the block's entries of one row; false when the training mean stands in, since there is nothing that training knew.
-fn entries(
+pub(super) fn entries(
     encoder: &Encoder,
     block: &Block,
-    filled: &Filled,
-    row: usize,
+    cell: Cell,
     mut tell: impl FnMut(usize, f64),
 ) -> bool {
-    match filled {
-        Filled::Scale(cells) => {
-            if let Some((value, flag)) = cells[row] {
-                if value != 0.0 {
-                    tell(block.start, value);
-                }
-                if flag != Flag::None {
-                    tell(block.start + flag as usize, 1.0);
-                }
-                return true;
+    match cell {
+        Cell::Scale(Some((value, flag))) => {
+            if value != 0.0 {
+                tell(block.start, value);
+            }
+            if flag != Flag::None {
+                tell(block.start + flag as usize, 1.0);
             }
         }
-        Filled::Slots(cells) => {
-            if let Some(slot) = cells[row] {
-                tell(block.start + slot as usize, 1.0);
-                return true;
-            }
+        Cell::Slot(Some(slot)) => tell(block.start + slot as usize, 1.0),
+        Cell::Scale(None) | Cell::Slot(None) => {
+            (block.start..block.start + block.width()).for_each(|c| tell(c, encoder.means[c]));
+            return false;
         }
     }
-    (block.start..block.start + block.width()).for_each(|c| tell(c, encoder.means[c]));
-    false
+    true
 }
 
 /// A block of all rows; numbers are filled stretch after stretch.
@@ -311,69 +238,17 @@ impl Coding {
     fn fill(&self, numbers: &[f64]) -> Filled {
         match self {
             Self::Scale(scale) => Filled::Scale(numbers.iter().map(|&x| scale.fill(x)).collect()),
-            Self::Slots(slots) => Filled::Slots(slots.of_numbers(numbers)),
+            Self::Slots(slots) => {
+                Filled::Slots(numbers.iter().map(|&x| slots.of_number(x)).collect())
+            }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::{Column, Role, Table};
-
-    /// Quotes with a few unknown values, of which prices are compared with list prices, costs and usual prices.
-    fn quotes() -> Table {
-        let number = |of: &dyn Fn(usize) -> f64| Values::Number((0..90).map(of).collect());
-        let unknown = |row: usize, every: usize, x: f64| match row % every {
-            0 => f64::NAN,
-            _ => x,
-        };
-        let regions: Vec<Option<&str>> = (0..90)
-            .map(|row| ["north", "south"].get(row % 3).copied())
-            .collect();
-        let price = |row: usize| 50.0 + (row * 37 % 90) as f64;
-        let columns = vec![
-            Column::new("Price", Role::Price, number(&price)),
-            Column::new(
-                "List",
-                Role::ListPrice,
-                number(&|row| unknown(row, 7, price(row) * 1.2 + (row % 5) as f64)),
-            ),
-            Column::new(
-                "Cost",
-                Role::Cost,
-                number(&|row| unknown(row, 11, price(row) * 0.6 - (row % 4) as f64)),
-            ),
-            Column::new(
-                "Usual",
-                Role::ReferencePrice,
-                number(&|row| unknown(row, 5, 60.0 + (row % 13) as f64)),
-            ),
-            Column::from_texts("Region", Role::Feature, &regions),
-        ];
-        Table { columns }
-    }
-
-    #[test]
-    fn a_row_with_another_price_is_encoded_as_a_row_of_its_own() {
-        let table = quotes();
-        let encoder = Encoder::fit(&table);
-        let bound = Bound::new(&encoder, &table).expect("its own columns");
-        let encoded = encoder.apply(&bound);
-        let prices = [40.0, 77.5, 200.0, f64::NAN, 0.0];
-        let weights: Vec<f64> = (0..encoder.width).map(|i| 0.3 - 0.1 * i as f64).collect();
-        for row in 0..table.rows() {
-            let found = encoder.apply_with(&bound, &encoded, row, (0, &prices));
-            let mut alone = table.select(&[row; 5]);
-            alone.columns[0].values = Values::Number(prices.to_vec());
-            let expected = encoder.apply(&Bound::new(&encoder, &alone).expect("its columns"));
-            assert_eq!(found.unknown, expected.unknown, "row {row}");
-            let sums = encoder.dot_with(&bound, &encoded, row, (0, &prices), &weights);
-            for (version, sum) in sums.into_iter().enumerate() {
-                assert_eq!(found.rows.row(version), expected.rows.row(version));
-                let whole = expected.rows.dot(version, &weights);
-                assert!((sum - whole).abs() < 1e-12, "{sum} {whole}");
-            }
+    /// One number.
+    pub(super) fn fill_one(&self, number: f64) -> Cell {
+        match self {
+            Self::Scale(scale) => Cell::Scale(scale.fill(number)),
+            Self::Slots(slots) => Cell::Slot(slots.of_number(number)),
         }
     }
 }

@@ -7,11 +7,13 @@
 
 mod apply;
 mod fit;
+mod moved;
 mod numbers;
 mod sources;
 mod target_mean;
 
 pub(crate) use apply::Encoded;
+pub(crate) use moved::{EncodedRow, Moved};
 pub(crate) use sources::{Bound, Issue, number_text};
 pub use target_mean::{
     LevelHistory, Order, TARGET_MEAN_STRENGTH, TargetMeans, ordered_target_means,

@@ -32,8 +32,11 @@ impl<'a> Bound<'a> {
     /// Finds the schema's columns in `table`.
     pub fn new(encoder: &Encoder, table: &'a Table) -> Result<Self, Error> {
         let mut columns = Vec::with_capacity(encoder.schema.len());
-        for wanted in &encoder.schema {
-            let values = table.column(&wanted.name).map(|c| &c.values);
+        for (at, wanted) in encoder.schema.iter().enumerate() {
+            // Most tables have the columns in the order of the schema.
+            let there = table.columns.get(at).filter(|c| c.name == wanted.name);
+            let values = there.or_else(|| table.column(&wanted.name));
+            let values = values.map(|c| &c.values);
             let fits = match values {
                 None => true,
                 Some(Values::Number(_)) => wanted.kind == ColumnKind::Number,
@@ -79,24 +82,12 @@ impl<'a> Bound<'a> {
         }
     }
 
-    /// The numbers of an origin for one row, with each of `numbers` in place of what `column` holds; `None` where the
-    /// origin does not read the column.
-    pub fn numbers_with(
-        &self,
-        origin: Origin,
-        row: usize,
-        column: usize,
-        numbers: &[f64],
-    ) -> Option<Vec<f64>> {
-        if !origin.reads(column) {
-            return None;
-        }
-        let cell = |at: usize, new: f64| match at == column {
-            true => new,
+    /// The number of an origin for one row, with `number` in place of what `column` holds.
+    pub fn number_with(&self, origin: Origin, row: usize, (column, number): (usize, f64)) -> f64 {
+        origin.number(&|at| match at == column {
+            true => number,
             false => self.number(at, row),
-        };
-        let number = |&new: &f64| origin.number(&|at| cell(at, new));
-        Some(numbers.iter().map(number).collect())
+        })
     }
 
     /// A cell as users would write it; a reference price with how far the price is from it.
@@ -170,15 +161,37 @@ impl<'a> Bound<'a> {
 /// Whole numbers without decimals, others with up to four significant decimals.
 pub(crate) fn number_text(x: f64) -> String {
     if x == x.trunc() && x.abs() < 1e15 {
-        return format!("{x:.0}");
+        return (x as i64).to_string();
     }
     let decimals = match x.abs() {
         a if a >= 1000.0 => 2,
         a if a >= 1.0 => 4,
         _ => 6,
     };
+    if let Some(text) = short_text(x, decimals) {
+        return text;
+    }
     let text = format!("{x:.decimals$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The same from whole numbers, which takes a fifth of the time; `None` where these might be rounded to another side.
+fn short_text(x: f64, decimals: usize) -> Option<String> {
+    let unit = 10u64.pow(decimals as u32);
+    let scaled = x.abs() * unit as f64;
+    // The product errs by far less than a thousandth.
+    let certain = scaled < 1e12 && (scaled.fract() - 0.5).abs() > 1e-3;
+    let all = certain.then(|| scaled.round() as u64)?;
+    let (whole, mut part, mut places) = (all / unit, all % unit, decimals);
+    let sign = if x.is_sign_negative() { "-" } else { "" };
+    if part == 0 {
+        return Some(format!("{sign}{whole}"));
+    }
+    while part.is_multiple_of(10) {
+        part /= 10;
+        places -= 1;
+    }
+    Some(format!("{sign}{whole}.{part:0places$}"))
 }
 
 impl Issue {
@@ -203,5 +216,33 @@ impl Issue {
                 format!("{name:?} is {value}, outside the trained range from {low} to {high}.")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn short_texts_are_those_of_the_whole_number() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..20_000 {
+            let size = 10f64.powi(rng.random_range(-8..13));
+            let cents = (rng.random_range(-1.0..1.0) * size * 100.0f64).round() / 100.0;
+            for x in [rng.random_range(-1.0..1.0) * size, cents, cents + 0.00125] {
+                let decimals = [2, 4, 6][rng.random_range(0..3)];
+                let text = format!("{x:.decimals$}");
+                let text = text.trim_end_matches('0').trim_end_matches('.');
+                if let Some(short) = short_text(x, decimals) {
+                    assert_eq!(short, text, "{x}");
+                }
+            }
+        }
+        assert_eq!(number_text(-1234.5), "-1234.5");
+        assert_eq!(number_text(0.000_05), "0.00005");
+        assert_eq!(number_text(12.0), "12");
     }
 }

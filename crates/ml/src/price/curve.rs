@@ -3,9 +3,10 @@
 //! Deliberately no choice among the prices: see the module above.
 
 use super::{NoRecommendation, Objective, PricePoint};
-use crate::change::Versions;
+use crate::change::{Version, gain, log_odds_change};
 use crate::history::{PriceBasis, PriceHistory};
-use crate::reading::Reading;
+use crate::model::Model;
+use crate::reading::{MovedRow, Reading};
 use crate::recommend::FieldRule;
 use crate::score::Score;
 use crate::table::Role;
@@ -15,10 +16,9 @@ const FURTHEST_OWN: f64 = 0.3;
 
 /// The quote at a series of ascending prices, and behind them at the quoted one.
 pub(super) struct Curve<'r, 'a> {
-    reading: &'r Reading<'a>,
-    row: usize,
-    /// Place of the price in the schema.
-    column: usize,
+    model: &'a Model,
+    /// The quote, whose price moves.
+    moved: MovedRow<'r>,
     pub near: Near<'a>,
     /// The series, the quoted price, and the ends of what history supports.
     pub prices: Vec<f64>,
@@ -121,9 +121,8 @@ impl<'r, 'a> Curve<'r, 'a> {
         let (cheapest, dearest) = near.ends();
         prices.extend([near.price, cheapest, dearest]);
         Ok(Self {
-            reading,
-            row,
-            column,
+            model: reading.model,
+            moved: reading.moved(row, column),
             near,
             prices,
             open,
@@ -137,20 +136,21 @@ impl<'r, 'a> Curve<'r, 'a> {
 
     /// How the log-odds change from the lowest to the highest price that can be supported.
     pub fn effect(&self) -> Score {
-        let ends = [self.quoted() + 1, self.quoted() + 2];
-        self.versions(&ends).log_odds_change(0, 1)
+        let [cheapest, dearest] = [1, 2].map(|end| self.version(self.quoted() + end));
+        log_odds_change(self.model, &cheapest, &dearest)
     }
 
-    /// By how much the quote is expected to earn more at one place than at another.
-    pub fn gain(&self, from: usize, to: usize) -> Score {
-        let versions = self.versions(&[from, to]);
-        versions.gain((0, self.earned(from)), (1, self.earned(to)))
+    /// By how much the quote is expected to earn more at one place than at the quoted price, and the quote there.
+    pub fn gain(&self, to: usize) -> (Score, PricePoint) {
+        let (quoted, version) = (self.quoted(), self.version(to));
+        let from = (&self.version(quoted), self.earned(quoted));
+        let gain = gain(self.model, from, (&version, self.earned(to)));
+        (gain, self.point(self.prices[to], &version))
     }
 
-    /// The quote at the prices of some places.
-    fn versions(&self, places: &[usize]) -> Versions<'a> {
-        let prices = self.at(places);
-        Versions::with(self.reading, self.row, self.column, &prices)
+    /// The quote at the price of a place.
+    fn version(&self, place: usize) -> Version {
+        Version::new(self.model, self.moved.said(self.prices[place]))
     }
 
     fn at(&self, places: &[usize]) -> Vec<f64> {
@@ -173,8 +173,7 @@ impl<'r, 'a> Curve<'r, 'a> {
 
     /// What the quote is expected to earn at some places.
     pub fn expected(&self, places: &[usize]) -> Vec<f64> {
-        let (reading, prices) = (self.reading, self.at(places));
-        let probabilities = reading.probabilities_with(self.row, self.column, &prices);
+        let probabilities = self.moved.probabilities(&self.at(places));
         let places = places.iter().zip(probabilities);
         places.map(|(&at, p)| p * self.earned(at)).collect()
     }
@@ -186,19 +185,16 @@ impl<'r, 'a> Curve<'r, 'a> {
 
     /// The quote at some places.
     pub fn points(&self, places: &[usize]) -> Vec<PricePoint> {
-        let versions = self.versions(places);
-        let places = self.at(places).into_iter().enumerate();
-        places
-            .map(|(version, price)| self.point(price, versions.answer(version)))
-            .collect()
+        places.iter().map(|&place| self.point_at(place)).collect()
     }
 
     /// The quote at one place.
     pub fn point_at(&self, place: usize) -> PricePoint {
-        self.point(self.prices[place], self.versions(&[place]).answer(0))
+        self.point(self.prices[place], &self.version(place))
     }
 
-    fn point(&self, price: f64, [probability, low, high]: [f64; 3]) -> PricePoint {
+    fn point(&self, price: f64, version: &Version) -> PricePoint {
+        let [probability, low, high] = version.answer(self.model);
         let (past_quotes, past_won) = self.near.past(price);
         PricePoint {
             price,

@@ -249,13 +249,12 @@ impl Reading<'_> {
         }
         let curve = Curve::new(self, row, STEPS, rule)?;
         let candidates = clear_candidates(&curve, rule)?;
-        let quoted = curve.quoted();
         let (best, most) = best(&curve, &candidates)?;
-        let gain = curve.gain(quoted, best);
+        let (gain, point) = curve.gain(best);
         if gain.low <= 0.0 || gain.value < LEAST_GAIN * (most - gain.value).abs() {
             return Err(NoRecommendation::NoClearGain);
         }
-        Ok(recommendation(&curve, best, gain))
+        Ok(recommendation(&curve, point, gain))
     }
 }
 
@@ -286,8 +285,7 @@ fn best(curve: &Curve<'_, '_>, candidates: &[usize]) -> Result<(usize, f64), NoR
         .ok_or(NoRecommendation::OutsideHistory)
 }
 
-fn recommendation(curve: &Curve<'_, '_>, at: usize, gain: Score) -> PriceRecommendation {
-    let point = curve.point_at(at);
+fn recommendation(curve: &Curve<'_, '_>, point: PricePoint, gain: Score) -> PriceRecommendation {
     let (quotes, won) = (point.past_quotes, point.past_won);
     let (from, to) = curve.near.bin(point.price);
     let objective = curve.objective();
