@@ -69,9 +69,7 @@ pub(in crate::domain) fn derived_of(fields: &Fields, quote: &ReadQuote) -> Resul
     let cells = fields.0.iter().zip(&quote.cells);
     let derived: BTreeMap<&str, f64> = cells
         .filter_map(|(field, cell)| match cell {
-            Cell::Number(number) if field.derived().is_some() => {
-                Some((field.name.as_str(), *number))
-            }
+            Cell::Number(number) if field.derived.is_some() => Some((field.name.as_str(), *number)),
             _ => None,
         })
         .collect();

@@ -43,6 +43,8 @@ struct Field {
     /// What it stands for.
     target: TargetField,
     origin: Origin,
+    /// What of earlier quotes it is, where it is derived.
+    derived: Option<DerivedFeature>,
     /// Name of the user's column that its effects count to.
     group: String,
 }
@@ -85,6 +87,7 @@ impl Field {
                 Some("") | None => Origin::Stated,
                 Some(name) => Origin::Derived(name.to_owned()),
             },
+            derived: derived.and_then(DerivedFeature::parse),
             group: column.name.clone(),
         }
     }
@@ -98,6 +101,7 @@ impl Field {
             format: format(input),
             target: target(input),
             origin: Origin::Naming,
+            derived: None,
             group: input.name.clone(),
         }
     }
@@ -105,13 +109,6 @@ impl Field {
     fn is_called(&self, name: &str) -> bool {
         let derived = matches!(&self.origin, Origin::Derived(derived) if derived == name);
         derived || self.name == name
-    }
-
-    fn derived(&self) -> Option<DerivedFeature> {
-        match &self.origin {
-            Origin::Derived(name) => DerivedFeature::parse(name),
-            Origin::Stated | Origin::Naming => None,
-        }
     }
 
     fn is_read(&self) -> bool {
@@ -151,8 +148,8 @@ impl Fields {
         });
         let mut fields: Vec<Field> = read.chain(naming.map(Field::naming)).collect();
         let group = |field: &Field| {
-            let subject = reasons::subject(field.derived()?);
-            let of_user = |other: &&Field| other.target == subject && other.derived().is_none();
+            let subject = reasons::subject(field.derived?);
+            let of_user = |other: &&Field| other.target == subject && other.derived.is_none();
             fields.iter().find(of_user).map(|other| other.name.clone())
         };
         let groups: Vec<Option<String>> = fields.iter().map(group).collect();
@@ -169,7 +166,11 @@ impl Fields {
     }
 
     fn named(&self, column: &str) -> Option<&Field> {
-        self.0.iter().find(|field| field.name == column)
+        self.0.get(self.place(column)?)
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        self.0.iter().position(|field| field.name == column)
     }
 
     /// Whether a caller may state a column that the model reads.
@@ -233,12 +234,12 @@ impl Fields {
 
     /// Fills in what follows from earlier quotes, as of the quote's day.
     pub fn derive(&self, quote: &mut ReadQuote, quote_ref: &str, past: &Past<'_>) {
-        if !self.0.iter().any(|field| field.derived().is_some()) {
+        if !self.0.iter().any(|field| field.derived.is_some()) {
             return;
         }
         let features = past.features(self, quote, quote_ref);
         for (field, cell) in self.0.iter().zip(&mut quote.cells) {
-            let Some(feature) = field.derived() else {
+            let Some(feature) = field.derived else {
                 continue;
             };
             let value = features.get(feature);

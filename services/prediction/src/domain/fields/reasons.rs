@@ -4,7 +4,7 @@
 use proto::ingestion::TargetField;
 use tabular::DerivedFeature;
 
-use super::{Cell, Field, Fields, ReadQuote};
+use super::{Cell, Fields, ReadQuote};
 
 /// A price closer than this to another is about the same.
 const ABOUT_THE_SAME: f64 = 0.005;
@@ -37,17 +37,18 @@ impl Fields {
     /// past quotes that were won.
     #[must_use]
     pub fn reason(&self, quote: &ReadQuote, column: &str, value: &str, base_rate: f64) -> String {
-        let Some(field) = self.named(column) else {
+        let Some(at) = self.place(column) else {
             return format!("{column} {value}");
         };
+        let field = &self.0[at];
         let own = |target| number(self.cell(quote, target));
         let plain = || match value {
             "(missing)" => format!("{column} missing"),
             value => format!("{column} {value}"),
         };
-        match field.derived() {
+        match field.derived {
             Some(feature) => self
-                .derived_reason(quote, field, feature, base_rate)
+                .derived_reason(quote, at, feature, base_rate)
                 .unwrap_or_else(plain),
             None if field.target == TargetField::Price => {
                 let against = own(TargetField::Price).zip(own(TargetField::ListPrice));
@@ -62,21 +63,20 @@ impl Fields {
     fn derived_reason(
         &self,
         quote: &ReadQuote,
-        field: &Field,
+        at: usize,
         feature: DerivedFeature,
         base_rate: f64,
     ) -> Option<String> {
         use DerivedFeature as D;
-        let at = self.0.iter().position(|other| other.name == field.name)?;
         let value = number(quote.cells.get(at))?;
         let rate = |who: &str| {
-            let (won, average) = (100.0 * value, 100.0 * base_rate);
-            format!("{who}'s earlier quotes won at {won:.0} % against {average:.0} % of all")
+            let (won, average) = (whole(100.0 * value), whole(100.0 * base_rate));
+            format!("{who}'s earlier quotes won at {won} % against {average} % of all")
         };
         let counted = |what: &str, whose: &str| match value {
             0.0 => format!("first quote {whose}"),
             1.0 => format!("1 earlier {what} {whose}"),
-            n => format!("{n:.0} earlier {what}s {whose}"),
+            n => format!("{} earlier {what}s {whose}", whole(n)),
         };
         let usual = |whose: &str| {
             let price = number(self.cell(quote, TargetField::Price))?;
@@ -93,15 +93,17 @@ impl Fields {
             D::ProductQuotes => Some(counted("quote", "of this product")),
             D::OwnerQuotes => Some(counted("quote", "by this owner")),
             D::DaysSinceLastQuote => Some(format!(
-                "{value:.0} days since the last quote to this customer"
+                "{} days since the last quote to this customer",
+                whole(value)
             )),
             D::RelationDays if value == 0.0 => Some("new customer".to_owned()),
             D::RelationDays => Some(format!(
-                "{value:.0} days since the first quote to this customer"
+                "{} days since the first quote to this customer",
+                whole(value)
             )),
             D::LogQuantity => {
                 let quantity = number(self.cell(quote, TargetField::Quantity))?;
-                Some(format!("{} {quantity}", field.group))
+                Some(format!("{} {quantity}", self.0[at].group))
             }
             _ => None,
         }
@@ -114,8 +116,8 @@ fn compared(name: &str, price: f64, with: f64, what: &str) -> Option<String> {
     let known = price > 0.0 && with > 0.0 && apart.is_finite();
     known.then(|| match apart {
         x if x.abs() < ABOUT_THE_SAME => format!("{name} about {what}"),
-        x if x > 0.0 => format!("{name} {:.0} % above {what}", 100.0 * x),
-        x => format!("{name} {:.0} % below {what}", -100.0 * x),
+        x if x > 0.0 => format!("{name} {} % above {what}", whole(100.0 * x)),
+        x => format!("{name} {} % below {what}", whole(-100.0 * x)),
     })
 }
 
@@ -123,19 +125,21 @@ fn compared(name: &str, price: f64, with: f64, what: &str) -> Option<String> {
 #[must_use]
 pub fn sentence(reason: &str, points: f64) -> String {
     let points = 100.0 * points;
-    // What would be written as zero, of either sign; there are many, and they take longest to write.
-    if points.abs() < 0.05 {
-        return format!("{reason}: no effect");
+    let sign = if points < 0.0 { '-' } else { '+' };
+    match whole(10.0 * points.abs()) {
+        // What would be written as zero, of either sign.
+        0 => format!("{reason}: no effect"),
+        tenths @ 1..=9 => format!("{reason}: {sign}0.{tenths} points"),
+        _ => match whole(points.abs()) {
+            1 => format!("{reason}: {sign}1 point"),
+            more => format!("{reason}: {sign}{more} points"),
+        },
     }
-    let text = if points.abs() >= 0.95 {
-        format!("{points:+.0}")
-    } else {
-        format!("{points:+.1}")
-    };
-    match text.as_str() {
-        "+1" | "-1" => format!("{reason}: {text} point"),
-        _ => format!("{reason}: {text} points"),
-    }
+}
+
+/// The nearest whole number, which is written in a fifth of the time that a number with places takes.
+fn whole(number: f64) -> i64 {
+    number.round_ties_even() as i64
 }
 
 fn number(cell: Option<&Cell>) -> Option<f64> {

@@ -42,7 +42,7 @@ impl Fields {
                 Values::Date(days) => days.get(row).copied().flatten().map(Cell::Day),
             }
         };
-        let cells = self.0.iter().map(|field| match field.derived() {
+        let cells = self.0.iter().map(|field| match field.derived {
             Some(_) => Cell::Missing,
             None => cell(&field.name).unwrap_or(Cell::Missing),
         });

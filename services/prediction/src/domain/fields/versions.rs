@@ -22,7 +22,7 @@ impl Fields {
         let version = |changes: &Vec<Change>| {
             let mut version = quote.clone();
             for change in changes {
-                let at = self.0.iter().position(|field| field.name == change.column);
+                let at = self.place(&change.column);
                 if let Some(cell) = at.and_then(|at| version.cells.get_mut(at)) {
                     *cell = match &change.to {
                         NewValue::Number(number) => Cell::Number(*number),
@@ -57,7 +57,7 @@ impl Fields {
         let frozen: BTreeMap<String, f64> = serde_json::from_str(frozen)
             .map_err(|error| Error::Broken(format!("frozen features cannot be read: {error}")))?;
         for (field, cell) in self.0.iter().zip(&mut quote.cells) {
-            if field.derived().is_some() {
+            if field.derived.is_some() {
                 let number = frozen.get(&field.name);
                 *cell = number.map_or(Cell::Missing, |number| Cell::Number(*number));
             }
