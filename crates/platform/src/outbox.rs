@@ -14,7 +14,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use prost::{Message, Name};
 use proto::common::EventBatch;
 use sqlx::PgConnection;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
@@ -41,6 +41,9 @@ const BATCH: usize = 200;
 const POLL: Duration = Duration::from_millis(300);
 /// Least time between two steps: what is committed meanwhile shares the cost of the next one.
 const GATHERING: Duration = Duration::from_millis(25);
+/// The same after a step with more rows than [`FEW`]: under load there is more to share, for each who handles it as well.
+const GATHERING_MANY: Duration = Duration::from_millis(100);
+const FEW: usize = 4;
 const RETRY: Duration = Duration::from_secs(1);
 /// Handled events are remembered longer than any stream keeps them.
 const INBOX_KEPT_DAYS: i32 = 35;
@@ -259,31 +262,39 @@ impl Relay {
             .execute(&mut connection)
             .await?;
         forget_old_events(&mut connection).await?;
+        // What was there when it was told to stop: another replica may write on without end.
+        let mut until: Option<i64> = None;
         loop {
+            if until.is_none() && shutdown.is_cancelled() {
+                until = Some(last_position(&mut connection).await?);
+            }
             let begun = Instant::now();
             let published = self.step(&mut connection).await?;
-            if published > 0 {
-                if published < BATCH {
-                    sleep(GATHERING.saturating_sub(begun.elapsed())).await;
-                }
-                continue;
-            }
-            if shutdown.is_cancelled() {
+            let last = published.last().copied();
+            if until.is_some_and(|until| last.is_none_or(|last| last >= until)) {
                 return Ok(());
             }
+            let wait = match published.len() {
+                0 => POLL,
+                1..=FEW => GATHERING.saturating_sub(begun.elapsed()),
+                more if more < BATCH => GATHERING_MANY.saturating_sub(begun.elapsed()),
+                _ => Duration::ZERO,
+            };
             tokio::select! {
-                _ = timeout(POLL, self.database.committed.notified()) => {}
-                () = shutdown.cancelled() => {}
+                () = sleep(wait) => {}
+                () = self.database.committed.notified(), if published.is_empty() => {}
+                () = shutdown.cancelled(), if until.is_none() => {}
             }
         }
     }
 
-    /// Publishes one batch and deletes it; answers how many rows that was.
-    async fn step(&self, connection: &mut PgConnection) -> Result<usize> {
+    /// Publishes what is first and deletes it; answers the positions.
+    async fn step(&self, connection: &mut PgConnection) -> Result<Vec<i64>> {
         let rows = pending(connection).await?;
         self.publish(&rows).await?;
-        delete(connection, &rows).await?;
-        Ok(rows.len())
+        let positions: Vec<i64> = rows.iter().map(|row| row.position).collect();
+        delete(connection, &positions).await?;
+        Ok(positions)
     }
 
     /// Stream by stream: order is promised within one, and what alternates in the outbox would
@@ -336,16 +347,24 @@ async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>> {
     .await?)
 }
 
-async fn delete(connection: &mut PgConnection, rows: &[Pending]) -> Result<()> {
-    if rows.is_empty() {
+async fn delete(connection: &mut PgConnection, positions: &[i64]) -> Result<()> {
+    if positions.is_empty() {
         return Ok(());
     }
-    let positions: Vec<i64> = rows.iter().map(|row| row.position).collect();
     sqlx::query("DELETE FROM outbox WHERE position = ANY($1)")
         .bind(positions)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The position of the newest row; 0 where there is none.
+async fn last_position(connection: &mut PgConnection) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM outbox")
+            .fetch_one(connection)
+            .await?,
+    )
 }
 
 async fn forget_old_events(connection: &mut PgConnection) -> Result<()> {
