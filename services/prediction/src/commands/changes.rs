@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use super::{Commands, Result};
 use crate::{
-    domain::changes::{Before, changed},
+    domain::{
+        self,
+        changes::{Before, changed},
+    },
     store::{self, BeforeRow},
 };
 
@@ -36,7 +39,9 @@ impl Commands {
             .iter()
             .map(|(id, event)| (event.quote_ref.as_str(), *id))
             .collect();
-        let befores = store::find_befores(&mut tx, &quotes).await?;
+        let made = named.keys().filter_map(|id| domain::created_at(*id));
+        let until = made.max().unwrap_or_else(|| self.kit.clock.now());
+        let befores = store::find_befores(&mut tx, &quotes, until).await?;
         let news: Vec<_> = befores
             .into_iter()
             .filter_map(|row| changed(&before(&row), named.get(&row.of)?))

@@ -27,7 +27,7 @@ use super::Result;
 use crate::{
     Error,
     domain::once::{KEPT, Once},
-    store::{self, PredictionRow, RequestRow, Standings},
+    store::{self, BLOCK, PackedBlock, PredictionRow, RequestRow, Standings},
 };
 
 /// Transactions at once, each on a connection.
@@ -233,7 +233,8 @@ impl Ledger {
             .collect();
         if !kept.is_empty() {
             let rows: Vec<&PredictionRow> = kept.iter().flat_map(|entry| &entry.rows).collect();
-            store::insert_predictions(&mut tx, &rows).await?;
+            let blocks = packed(&rows).await?;
+            store::insert_predictions(&mut tx, &rows, &blocks).await?;
             tell_others(&mut tx, &kept);
         }
         tx.commit().await?;
@@ -287,6 +288,16 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// The details of predictions, packed; between two blocks others have their turn.
+async fn packed(rows: &[&PredictionRow]) -> Result<Vec<PackedBlock>> {
+    let mut blocks = Vec::with_capacity(rows.len().div_ceil(BLOCK));
+    for together in rows.chunks(BLOCK) {
+        blocks.extend(store::pack(together)?);
+        tokio::task::yield_now().await;
+    }
+    Ok(blocks)
 }
 
 /// The predictions that answered the same call before.

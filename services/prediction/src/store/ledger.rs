@@ -6,7 +6,7 @@ use platform::{TenantTx, database::set_local};
 use sqlx::{PgConnection, Postgres, query::QueryAs};
 use uuid::Uuid;
 
-use super::{KeptRow, Result};
+use super::{KeptRow, Result, predictions::with_details};
 
 /// Which predictions are asked for.
 #[derive(Debug, Clone)]
@@ -47,24 +47,24 @@ impl LedgerFilter {
     fn query(&self) -> &'static str {
         match (&self.quote_ref, self.model_id) {
             (None, None) => {
-                "SELECT id, detail FROM prediction
+                "SELECT id, detail, derived::text AS derived, block_id, place FROM prediction
                  WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
                  ORDER BY id DESC LIMIT $5"
             }
             (None, Some(_)) => {
-                "SELECT id, detail FROM prediction
+                "SELECT id, detail, derived::text AS derived, block_id, place FROM prediction
                  WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
                     AND model_id = $6
                  ORDER BY id DESC LIMIT $5"
             }
             (Some(_), None) => {
-                "SELECT id, detail FROM prediction
+                "SELECT id, detail, derived::text AS derived, block_id, place FROM prediction
                  WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
                     AND quote_ref = $7 AND quote_ref <> '' AND $6::uuid IS NULL
                  ORDER BY id DESC LIMIT $5"
             }
             (Some(_), Some(_)) => {
-                "SELECT id, detail FROM prediction
+                "SELECT id, detail, derived::text AS derived, block_id, place FROM prediction
                  WHERE created_at >= $1 AND created_at < $2 AND id >= $3 AND id < $4
                     AND quote_ref = $7 AND quote_ref <> '' AND model_id = $6
                  ORDER BY id DESC LIMIT $5"
@@ -106,29 +106,36 @@ pub async fn list_ledger(
     filter: &LedgerFilter,
     limit: i64,
 ) -> Result<Vec<KeptRow>> {
-    let query = sqlx::query_as(filter.query());
-    Ok(filter
-        .bound(query, limit)
-        .fetch_all(tx.connection())
-        .await?)
+    let query = filter.bound(sqlx::query_as(filter.query()), limit);
+    let placed = query.fetch_all(tx.connection()).await?;
+    with_details(tx, placed).await
 }
 
-/// The last predictions of quotes before some others, in the order of those.
-pub async fn find_befores(tx: &mut TenantTx, quotes: &[(&str, Uuid)]) -> Result<Vec<BeforeRow>> {
+/// The last predictions of quotes before some others. Deliberately by the order of the index of quotes, of which the one before
+/// is the entry before: asked by name and newest first, Postgres reads a young table from its end until the name comes.
+const BEFORES: &str = "SELECT asked.id AS of, p.id, p.created_at, p.model_id, p.win_probability
+     FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (quote_ref, id, position)
+     CROSS JOIN LATERAL (
+        SELECT quote_ref, id, created_at, model_id, win_probability FROM prediction
+        WHERE (quote_ref, id) < (asked.quote_ref, asked.id) AND quote_ref <> '' AND created_at <= $3
+        ORDER BY quote_ref DESC, id DESC LIMIT 1) p
+     WHERE p.quote_ref = asked.quote_ref
+     ORDER BY asked.position";
+
+/// The last predictions of quotes before some others, in the order of those; all were made by `until`, so that months ahead are
+/// left aside.
+pub async fn find_befores(
+    tx: &mut TenantTx,
+    quotes: &[(&str, Uuid)],
+    until: DateTime<Utc>,
+) -> Result<Vec<BeforeRow>> {
     let (names, ids): (Vec<&str>, Vec<Uuid>) = quotes.iter().copied().unzip();
-    Ok(sqlx::query_as(
-        "SELECT asked.id AS of, p.id, p.created_at, p.model_id, p.win_probability
-         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (quote_ref, id, position)
-         CROSS JOIN LATERAL (
-            SELECT id, created_at, model_id, win_probability FROM prediction
-            WHERE quote_ref = asked.quote_ref AND quote_ref <> '' AND id < asked.id
-            ORDER BY id DESC LIMIT 1) p
-         ORDER BY asked.position",
-    )
-    .bind(names)
-    .bind(ids)
-    .fetch_all(tx.connection())
-    .await?)
+    Ok(sqlx::query_as(BEFORES)
+        .bind(names)
+        .bind(ids)
+        .bind(until)
+        .fetch_all(tx.connection())
+        .await?)
 }
 
 /// How long predictions are kept; nothing where nothing was set.

@@ -110,6 +110,39 @@ async fn every_way_to_look_a_prediction_up_has_its_index() -> TestResult {
         "{plan}"
     );
     assert!(!plan.contains("Append"), "{plan}");
+    // What was said of a quote before: the index of quotes, and no month ahead.
+    let quotes = [
+        ("Q1234", Uuid::max()),
+        ("Q1233", Uuid::max()),
+        ("Q0", Uuid::max()),
+    ];
+    let until = DateTime::from_timestamp(32_503_680_000, 0).unwrap_or_default();
+    let befores = find_befores(&mut tx, &quotes, until).await?;
+    assert_eq!(befores.len(), 2, "nobody asked for the last one");
+    let newest = LedgerFilter {
+        quote_ref: Some("Q1234".to_owned()),
+        made_from: DateTime::UNIX_EPOCH,
+        made_until: until,
+        ..filter
+    };
+    let newest = list_ledger(&mut tx, &newest, 1).await?;
+    assert_eq!(befores[0].id, newest[0].id);
+    let text = format!("EXPLAIN {BEFORES}");
+    let lines: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(text))
+        .bind(["Q1234"])
+        .bind([Uuid::max()])
+        .bind(at(3))
+        .fetch_all(tx.connection())
+        .await?;
+    let plan: String = lines.into_iter().map(|line| line.0 + "\n").collect();
+    assert!(
+        plan.contains("2026_02_tenant_id_quote_ref_id_idx"),
+        "{plan}"
+    );
+    assert!(
+        !plan.contains("2026_03_") && !plan.contains("_pkey"),
+        "{plan}"
+    );
     tx.commit().await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The SQL of prediction. Deliberately no decisions.
 
 mod aliases;
+mod blocks;
 mod decided;
 mod deliveries;
 mod drift;
@@ -16,6 +17,7 @@ mod webhooks;
 pub use aliases::{
     ShadowRow, find_alias, find_apart, find_asked, insert_shadow_answer, update_alias,
 };
+pub use blocks::{BLOCK, PackedBlock, pack};
 pub use decided::{
     DecidedRow, delete_dataset_outcomes, insert_told, insert_told_table, list_newly_decided,
     list_undecided, update_dataset_outcomes, update_heard,

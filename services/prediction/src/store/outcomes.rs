@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use platform::TenantTx;
 use uuid::Uuid;
 
-use super::Result;
+use super::{
+    Result,
+    blocks::{Place, find_details},
+};
 
 /// The outcome of a quote.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -37,7 +40,7 @@ pub struct JudgedRow {
 }
 
 /// A prediction of a decided quote.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct EarlierRow {
     pub quote_ref: String,
     pub id: Uuid,
@@ -195,12 +198,23 @@ pub async fn list_earlier(
     decided: &[DateTime<Utc>],
     of_each: i64,
 ) -> Result<Vec<EarlierRow>> {
-    Ok(sqlx::query_as(
-        "SELECT decided.quote_ref, first.id, first.model_id, first.detail, first.input::text AS input,
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        quote_ref: String,
+        id: Uuid,
+        model_id: Uuid,
+        input: String,
+        last_input: Option<String>,
+        #[sqlx(flatten)]
+        place: Place,
+    }
+    let found: Vec<Found> = sqlx::query_as(
+        "SELECT decided.quote_ref, first.id, first.model_id, first.input::text AS input,
+            first.detail, first.derived::text AS derived, first.block_id, first.place,
             CASE WHEN last.id > first.id THEN last.input::text END AS last_input
          FROM unnest($1::text[], $2::timestamptz[]) AS decided (quote_ref, decided_at)
          CROSS JOIN LATERAL (
-            SELECT id, model_id, detail, input FROM prediction p
+            SELECT id, model_id, input, detail, derived, block_id, place FROM prediction p
             WHERE p.quote_ref = decided.quote_ref AND p.quote_ref <> ''
                 AND p.created_at < decided.decided_at
             ORDER BY id LIMIT $3
@@ -217,7 +231,25 @@ pub async fn list_earlier(
     .bind(decided)
     .bind(of_each)
     .fetch_all(tx.connection())
-    .await?)
+    .await?;
+    let mut rows = Vec::with_capacity(found.len());
+    let mut places = Vec::with_capacity(found.len());
+    for found in found {
+        places.push(found.place);
+        rows.push(EarlierRow {
+            quote_ref: found.quote_ref,
+            id: found.id,
+            model_id: found.model_id,
+            detail: Vec::new(),
+            input: found.input,
+            last_input: found.last_input,
+        });
+    }
+    let details = find_details(tx, places).await?;
+    for (row, found) in rows.iter_mut().zip(details) {
+        row.detail = found.detail;
+    }
+    Ok(rows)
 }
 
 /// Notes what became of recommendations for some quotes, in place of what was noted before.

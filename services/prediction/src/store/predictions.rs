@@ -5,7 +5,10 @@ use platform::TenantTx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Result;
+use super::{
+    Result,
+    blocks::{BLOCK, Detail, PackedBlock, Place, find_details},
+};
 
 /// A prediction as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +33,7 @@ pub struct PredictionRow {
 }
 
 /// A kept prediction with what is needed to repeat it.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct FrozenRow {
     pub model_id: Uuid,
     pub quote_ref: String,
@@ -43,30 +46,50 @@ pub struct FrozenRow {
 }
 
 /// A kept prediction in a list.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct KeptRow {
     pub id: Uuid,
     pub detail: Vec<u8>,
 }
 
-/// Writes predictions in one statement.
-pub async fn insert_predictions(tx: &mut TenantTx, rows: &[&PredictionRow]) -> Result<()> {
-    fn column<'r, T>(rows: &[&'r PredictionRow], of: impl Fn(&'r PredictionRow) -> T) -> Vec<T> {
-        rows.iter().map(|row| of(row)).collect()
+/// The same, its detail still where it is kept.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct PlacedRow {
+    id: Uuid,
+    #[sqlx(flatten)]
+    place: Place,
+}
+
+/// Writes predictions, and beside them their details packed a block for every [`BLOCK`] of them, in one statement.
+pub async fn insert_predictions(
+    tx: &mut TenantTx,
+    rows: &[&PredictionRow],
+    blocks: &[PackedBlock],
+) -> Result<()> {
+    fn column<'r, R, T>(rows: &'r [R], of: impl Fn(&'r R) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
     }
+    let block_ids = (0..rows.len()).map(|at| blocks.get(at / BLOCK).map(|block| block.id));
+    let places = (0..rows.len()).map(|at| i16::try_from(at % BLOCK).ok());
     let tenant = tx.tenant();
     sqlx::query(
-        "INSERT INTO prediction (tenant_id, id, created_at, model_id, quote_ref, win_probability,
-            low, high, evidence, input, input_hash, detail, created_by, as_of, derived)
+        "WITH block AS (
+            INSERT INTO prediction_block (tenant_id, id, created_at, body)
+            SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::bytea[]))
+         INSERT INTO prediction (tenant_id, id, created_at, model_id, quote_ref, win_probability,
+            low, high, evidence, input, input_hash, created_by, as_of, block_id, place)
          SELECT $1, id, created_at, model_id, quote_ref, win_probability, low, high, evidence,
-            input::jsonb, input_hash, detail, created_by, as_of, derived::jsonb
-         FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::float8[],
-            $7::float8[], $8::float8[], $9::text[], $10::text[], $11::bytea[], $12::bytea[],
-            $13::uuid[], $14::date[], $15::text[])
+            input::jsonb, input_hash, created_by, as_of, block_id, place
+         FROM unnest($5::uuid[], $6::timestamptz[], $7::uuid[], $8::text[], $9::float8[],
+            $10::float8[], $11::float8[], $12::text[], $13::text[], $14::bytea[], $15::uuid[],
+            $16::date[], $17::uuid[], $18::smallint[])
          AS row (id, created_at, model_id, quote_ref, win_probability, low, high, evidence, input,
-            input_hash, detail, created_by, as_of, derived)",
+            input_hash, created_by, as_of, block_id, place)",
     )
     .bind(tenant)
+    .bind(column(blocks, |block| block.id))
+    .bind(column(blocks, |block| block.created_at))
+    .bind(column(blocks, |block| block.body.as_slice()))
     .bind(column(rows, |row| row.id))
     .bind(column(rows, |row| row.created_at))
     .bind(column(rows, |row| row.model_id))
@@ -77,27 +100,37 @@ pub async fn insert_predictions(tx: &mut TenantTx, rows: &[&PredictionRow]) -> R
     .bind(column(rows, |row| row.evidence))
     .bind(column(rows, |row| row.input.as_str()))
     .bind(column(rows, |row| row.input_hash.as_slice()))
-    .bind(column(rows, |row| row.detail.as_slice()))
     .bind(column(rows, |row| row.created_by))
     .bind(column(rows, |row| row.as_of))
-    .bind(column(rows, |row| row.derived.as_str()))
+    .bind(block_ids.collect::<Vec<_>>())
+    .bind(places.collect::<Vec<_>>())
     .execute(tx.connection())
     .await?;
     Ok(())
 }
 
+/// Rows with their details, in their order.
+pub(super) async fn with_details(
+    tx: &mut TenantTx,
+    placed: Vec<PlacedRow>,
+) -> Result<Vec<KeptRow>> {
+    let (ids, places): (Vec<Uuid>, Vec<Place>) =
+        placed.into_iter().map(|row| (row.id, row.place)).unzip();
+    let details = find_details(tx, places).await?;
+    let rows = ids.into_iter().zip(details);
+    Ok(rows
+        .map(|(id, Detail { detail, .. })| KeptRow { id, detail })
+        .collect())
+}
+
+/// The detail of a prediction.
 pub async fn find_prediction(
     tx: &mut TenantTx,
     id: Uuid,
     created_at: DateTime<Utc>,
 ) -> Result<Option<Vec<u8>>> {
-    Ok(
-        sqlx::query_scalar("SELECT detail FROM prediction WHERE id = $1 AND created_at = $2")
-            .bind(id)
-            .bind(created_at)
-            .fetch_optional(tx.connection())
-            .await?,
-    )
+    let rows = find_predictions(tx, &[id], &[created_at]).await?;
+    Ok(rows.into_iter().next().map(|row| row.detail))
 }
 
 /// Predictions by id, in any order; `created_at` are their times.
@@ -106,14 +139,16 @@ pub async fn find_predictions(
     ids: &[Uuid],
     created_at: &[DateTime<Utc>],
 ) -> Result<Vec<KeptRow>> {
-    Ok(sqlx::query_as(
-        "SELECT p.id, p.detail FROM unnest($1::uuid[], $2::timestamptz[]) AS wanted (id, created_at)
+    let placed = sqlx::query_as(
+        "SELECT p.id, p.detail, p.derived::text AS derived, p.block_id, p.place
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS wanted (id, created_at)
          JOIN prediction p ON p.id = wanted.id AND p.created_at = wanted.created_at",
     )
     .bind(ids)
     .bind(created_at)
     .fetch_all(tx.connection())
-    .await?)
+    .await?;
+    with_details(tx, placed).await
 }
 
 /// A prediction with what is needed to repeat it.
@@ -122,14 +157,35 @@ pub async fn find_frozen(
     id: Uuid,
     created_at: DateTime<Utc>,
 ) -> Result<Option<FrozenRow>> {
-    Ok(sqlx::query_as(
-        "SELECT model_id, quote_ref, input::text AS input, detail, as_of, derived::text AS derived
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        model_id: Uuid,
+        quote_ref: String,
+        input: String,
+        as_of: Option<NaiveDate>,
+        #[sqlx(flatten)]
+        place: Place,
+    }
+    let found: Option<Found> = sqlx::query_as(
+        "SELECT model_id, quote_ref, input::text AS input, as_of, detail, derived::text AS derived,
+            block_id, place
          FROM prediction WHERE id = $1 AND created_at = $2",
     )
     .bind(id)
     .bind(created_at)
     .fetch_optional(tx.connection())
-    .await?)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let details = find_details(tx, [found.place]).await?;
+    let detail = details.into_iter().next().unwrap_or_default();
+    Ok(Some(FrozenRow {
+        model_id: found.model_id,
+        quote_ref: found.quote_ref,
+        input: found.input,
+        detail: detail.detail,
+        as_of: found.as_of,
+        derived: detail.derived,
+    }))
 }
 
 /// Makes the partitions of some months where missing.

@@ -23,30 +23,36 @@ async fn list(tenant: &Tenant, request: ListPredictionsRequest) -> TestResult<Ve
 /// Copies the tenant's predictions and shadow answers to a time before, as they would have been made then; tells its month.
 async fn make_old(tenant: &Tenant, days: i32) -> TestResult<String> {
     let mut admin = tenant.world.admin().await?;
-    let (from, month): (chrono::NaiveDate, String) = sqlx::query_as(
-        "SELECT (now() - make_interval(days => $1))::date, to_char(now() - make_interval(days => $1), 'YYYY_MM')",
+    let (made, month): (chrono::DateTime<chrono::Utc>, String) = sqlx::query_as(
+        "SELECT made, to_char(made, 'YYYY_MM') FROM (SELECT date_trunc('second', now() - make_interval(days => $1)) AS made) old",
     )
     .bind(days)
     .fetch_one(&mut admin)
     .await?;
     sqlx::query("SELECT prediction.ensure_prediction_partitions($1, 1)")
-        .bind(from)
+        .bind(made.date_naive())
         .execute(&mut admin)
         .await?;
-    sqlx::query(
+    for copy in [
+        "INSERT INTO prediction.prediction_block (tenant_id, id, created_at, body)
+         SELECT tenant_id, (lpad(to_hex((extract(epoch FROM $2::timestamptz) * 1000)::bigint), 12, '0')
+                || right(replace(id::text, '-', ''), 20))::uuid, $2::timestamptz, body
+         FROM prediction.prediction_block WHERE tenant_id = $1",
         "INSERT INTO prediction.prediction (tenant_id, id, created_at, model_id, quote_ref, win_probability, low, high,
-            evidence, input, input_hash, detail, created_by)
-         SELECT tenant_id, (lpad(to_hex((extract(epoch FROM made) * 1000)::bigint), 12, '0')
+            evidence, input, input_hash, created_by, block_id, place)
+         SELECT tenant_id, (lpad(to_hex((extract(epoch FROM $2::timestamptz) * 1000)::bigint), 12, '0')
                 || right(replace(id::text, '-', ''), 20))::uuid,
-            made, model_id, quote_ref, win_probability, low, high, evidence, input, input_hash, detail, created_by
-         FROM prediction.prediction,
-            LATERAL (SELECT date_trunc('second', now() - make_interval(days => $2)) AS made) old
-         WHERE tenant_id = $1",
-    )
-    .bind(tenant.id)
-    .bind(days)
-    .execute(&mut admin)
-    .await?;
+            $2::timestamptz, model_id, quote_ref, win_probability, low, high, evidence, input, input_hash, created_by,
+            (lpad(to_hex((extract(epoch FROM $2::timestamptz) * 1000)::bigint), 12, '0')
+                || right(replace(block_id::text, '-', ''), 20))::uuid, place
+         FROM prediction.prediction WHERE tenant_id = $1",
+    ] {
+        sqlx::query(copy)
+            .bind(tenant.id)
+            .bind(made)
+            .execute(&mut admin)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO prediction.shadow_answer (tenant_id, prediction_id, created_at, model_id, win_probability,
             shadow_model_id, shadow_win_probability)
@@ -77,6 +83,15 @@ async fn counts(tenant: &Tenant) -> TestResult<(i64, i64)> {
     .bind(tenant.id)
     .fetch_one(&mut admin)
     .await?)
+}
+
+async fn count_blocks(tenant: &Tenant) -> TestResult<i64> {
+    let mut admin = tenant.world.admin().await?;
+    let query = "SELECT count(*) FROM prediction.prediction_block WHERE tenant_id = $1";
+    Ok(sqlx::query_scalar(query)
+        .bind(tenant.id)
+        .fetch_one(&mut admin)
+        .await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,8 +165,15 @@ async fn predictions_are_found_and_kept_as_long_as_is_wanted() -> TestResult {
 
     // Two years old, and forty days: of the first month nothing else is there.
     let ancient = make_old(&tenant, 730).await?;
-    assert_eq!(tables(&tenant, &ancient).await?, 2);
+    assert_eq!(tables(&tenant, &ancient).await?, 3);
     assert_eq!(counts(&tenant).await?, (12, 12));
+    let blocks = count_blocks(&tenant).await?;
+    assert_eq!(
+        list(&tenant, ListPredictionsRequest::default())
+            .await?
+            .len(),
+        12
+    );
     let settings = client
         .get_ledger_settings(context, GetLedgerSettingsRequest {})
         .await?;
@@ -171,6 +193,11 @@ async fn predictions_are_found_and_kept_as_long_as_is_wanted() -> TestResult {
         Ok(counts(&tenant).await? == (6, 6))
     })
     .await?;
+    assert_eq!(
+        count_blocks(&tenant).await?,
+        blocks / 2,
+        "with their details"
+    );
     eventually("its month is dropped", || async {
         Ok(tables(&tenant, &ancient).await? == 0)
     })
@@ -185,8 +212,11 @@ async fn predictions_are_found_and_kept_as_long_as_is_wanted() -> TestResult {
         Ok(tenant.audited("prediction.expire").await? == 1)
     })
     .await?;
-    // The two that were refused, and the one that was not.
-    assert_eq!(tenant.audited("prediction.set_ledger_settings").await?, 3);
+    eventually(
+        "the two that were refused are there, and the one that was not",
+        || async { Ok(tenant.audited("prediction.set_ledger_settings").await? == 3) },
+    )
+    .await?;
 
     // Who wants to keep everything keeps everything.
     let request = SetLedgerSettingsRequest { retention_days: 0 };

@@ -138,7 +138,10 @@ async fn an_outcome_is_joined_once_and_its_corrections_are_history() -> TestResu
         [("won", "", 1), ("lost", "won", 2), ("lost", "lost", 3)]
     );
     assert_eq!(told[0].event.prediction_id, last[0].id);
-    assert_eq!(tenant.audited("prediction.record_outcomes").await?, 4);
+    eventually("every call is in the trail", || async {
+        Ok(tenant.audited("prediction.record_outcomes").await? == 4)
+    })
+    .await?;
 
     let (client, _) = tenant.prediction();
     let request = GetOutcomeRequest {

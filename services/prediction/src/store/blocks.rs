@@ -1,0 +1,205 @@
+//! Where the details of predictions are: in compressed blocks that those written together share, or, of earlier versions, in
+//! a column of their own. Deliberately no meaning of what is in them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use platform::TenantTx;
+use prost::Message as _;
+use uuid::Uuid;
+
+use super::{PredictionRow, Result};
+use crate::{Error, domain};
+
+/// Predictions that share a block at most: who asks for one of them unpacks them all.
+pub const BLOCK: usize = 100;
+/// The quickest level that sees what the details have in common: higher ones win a few percent.
+const LEVEL: i32 = 1;
+/// Longest block once it is unpacked, in bytes; answers of a message of NATS are a small part of it.
+const LONGEST: usize = 64 << 20;
+
+/// Details that were packed together.
+#[derive(Debug)]
+pub struct PackedBlock {
+    /// The largest of its predictions.
+    pub(super) id: Uuid,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What is packed: an entry for each prediction in both lists. Alike beside alike packs best.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Block {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    details: Vec<Vec<u8>>,
+    /// JSON.
+    #[prost(string, repeated, tag = "2")]
+    derived: Vec<String>,
+}
+
+/// Where the detail of a prediction is.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Place {
+    detail: Option<Vec<u8>>,
+    derived: Option<String>,
+    block_id: Option<Uuid>,
+    place: Option<i16>,
+}
+
+/// The detail of a prediction.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Detail {
+    pub detail: Vec<u8>,
+    /// JSON; missing where it was not kept yet.
+    pub derived: Option<String>,
+}
+
+/// Packs the details of at most [`BLOCK`] predictions; `None` where there are none.
+///
+/// # Errors
+/// None that is known: memory is written to memory.
+pub fn pack(rows: &[&PredictionRow]) -> Result<Option<PackedBlock>> {
+    let Some(last) = rows.iter().max_by_key(|row| row.id) else {
+        return Ok(None);
+    };
+    let block = Block {
+        details: rows.iter().map(|row| row.detail.clone()).collect(),
+        derived: rows.iter().map(|row| row.derived.clone()).collect(),
+    };
+    let body = zstd::bulk::compress(&block.encode_to_vec(), LEVEL)
+        .map_err(|error| Error::Broken(format!("details cannot be packed: {error}")))?;
+    Ok(Some(PackedBlock {
+        id: last.id,
+        created_at: last.created_at,
+        body,
+    }))
+}
+
+fn unpack(body: &[u8]) -> Result<Vec<Detail>> {
+    let bytes = zstd::bulk::decompress(body, LONGEST)
+        .map_err(|error| Error::Broken(format!("details cannot be unpacked: {error}")))?;
+    let block = Block::decode(bytes.as_slice())?;
+    let details = block.details.into_iter().zip(block.derived);
+    let detail = |(detail, derived)| Detail {
+        detail,
+        derived: Some(derived),
+    };
+    Ok(details.map(detail).collect())
+}
+
+/// The details that are in some places, in their order.
+pub(super) async fn find_details(
+    tx: &mut TenantTx,
+    places: impl IntoIterator<Item = Place>,
+) -> Result<Vec<Detail>> {
+    let places: Vec<Place> = places.into_iter().collect();
+    let blocks: BTreeSet<Uuid> = places.iter().filter_map(|place| place.block_id).collect();
+    let blocks = match blocks.is_empty() {
+        true => HashMap::new(),
+        false => find_blocks(tx, &blocks).await?,
+    };
+    let detail = |place: Place| match (place.detail, place.block_id, place.place) {
+        (Some(detail), ..) => Ok(Detail {
+            detail,
+            derived: place.derived,
+        }),
+        (None, Some(block), Some(at)) => {
+            let block = blocks.get(&block).ok_or_else(|| missing(block))?;
+            let at = usize::try_from(at).ok().and_then(|at| block.get(at));
+            at.cloned().ok_or_else(missing_place)
+        }
+        (None, ..) => Err(missing_place()),
+    };
+    places.into_iter().map(detail).collect()
+}
+
+async fn find_blocks(
+    tx: &mut TenantTx,
+    ids: &BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, Vec<Detail>>> {
+    let ids: Vec<Uuid> = ids.iter().copied().collect();
+    let times = ids
+        .iter()
+        .map(|id| domain::created_at(*id).ok_or_else(|| missing(*id)))
+        .collect::<Result<Vec<_>>>()?;
+    let found: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
+        "SELECT b.id, b.body FROM unnest($1::uuid[], $2::timestamptz[]) AS wanted (id, created_at)
+         JOIN prediction_block b ON b.id = wanted.id AND b.created_at = wanted.created_at",
+    )
+    .bind(ids)
+    .bind(times)
+    .fetch_all(tx.connection())
+    .await?;
+    let unpacked = found.into_iter().map(|(id, body)| Ok((id, unpack(&body)?)));
+    unpacked.collect()
+}
+
+fn missing(block: Uuid) -> Error {
+    Error::Broken(format!("the block {block} of a prediction is missing"))
+}
+
+fn missing_place() -> Error {
+    Error::Broken("a prediction has no place in its block".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: u128, detail: &str) -> PredictionRow {
+        PredictionRow {
+            id: Uuid::from_u128(number),
+            created_at: DateTime::UNIX_EPOCH,
+            model_id: Uuid::nil(),
+            quote_ref: String::new(),
+            win_probability: 0.5,
+            low: 0.4,
+            high: 0.6,
+            evidence: "solid",
+            input: "{}".to_owned(),
+            input_hash: Vec::new(),
+            detail: detail.into(),
+            created_by: Uuid::nil(),
+            as_of: chrono::NaiveDate::default(),
+            derived: format!("{{\"of\":\"{detail}\"}}"),
+        }
+    }
+
+    #[test]
+    fn what_is_packed_comes_back_in_its_order() {
+        let rows = [row(2, "second"), row(3, ""), row(1, "first")];
+        let rows: Vec<&PredictionRow> = rows.iter().collect();
+        let packed = pack(&rows).unwrap().unwrap();
+        assert_eq!(packed.id, Uuid::from_u128(3), "the largest");
+        let details = unpack(&packed.body).unwrap();
+        let expected = rows.iter().map(|row| Detail {
+            detail: row.detail.clone(),
+            derived: Some(row.derived.clone()),
+        });
+        assert_eq!(details, expected.collect::<Vec<_>>());
+        assert!(pack(&[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_alike_takes_little() {
+        let words: String = (0..400).map(|word| format!("reason {word} ")).collect();
+        let rows: Vec<PredictionRow> = (0..100).map(|at| row(at, &words)).collect();
+        let rows: Vec<&PredictionRow> = rows.iter().collect();
+        let packed = pack(&rows).unwrap().unwrap();
+        assert!(
+            packed.body.len() * 20 < 100 * words.len(),
+            "{}",
+            packed.body.len()
+        );
+    }
+
+    #[test]
+    fn what_is_broken_is_refused() {
+        let row = row(1, "detail");
+        let packed = pack(&[&row]).unwrap().unwrap();
+        let mut cut = packed.body.clone();
+        cut.truncate(cut.len() - 3);
+        assert!(unpack(&cut).is_err());
+        assert!(unpack(b"no block").is_err());
+    }
+}
