@@ -1,5 +1,6 @@
--- Details of predictions are long and alike: those that are written together share a compressed block, which costs
--- Postgres a quarter of the time and disk that details of their own did. What was kept before stays where it is.
+-- Details of predictions are long and alike: those that are written together share a compressed block, so that the insert of
+-- a prediction takes two fifths of the time that it took with a detail of its own, and half the disk. What was kept before stays
+-- where it is.
 CREATE TABLE prediction_block (
     tenant_id uuid NOT NULL,
     -- The largest id of its predictions, and the time in it.

@@ -1,7 +1,7 @@
 //! Where the details of predictions are: in compressed blocks that those written together share, or, of earlier versions, in
 //! a column of their own. Deliberately no meaning of what is in them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
@@ -13,6 +13,8 @@ use crate::{Error, domain};
 
 /// Predictions that share a block at most: who asks for one of them unpacks them all.
 pub const BLOCK: usize = 100;
+/// Blocks that are read together.
+const BLOCKS_AT_ONCE: usize = 16;
 /// The quickest level that sees what the details have in common: higher ones win a few percent.
 const LEVEL: i32 = 1;
 /// Longest block once it is unpacked, in bytes; answers of a message of NATS are a small part of it.
@@ -47,7 +49,7 @@ pub(super) struct Place {
 }
 
 /// The detail of a prediction.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Detail {
     pub detail: Vec<u8>,
     /// JSON; missing where it was not kept yet.
@@ -87,51 +89,58 @@ fn unpack(body: &[u8]) -> Result<Vec<Detail>> {
     Ok(details.map(detail).collect())
 }
 
-/// The details that are in some places, in their order.
-pub(super) async fn find_details(
+/// The details that are in some places, in their order. Blocks are read a few at a time and only what is asked for of them is
+/// kept: the details of many quotes can be in as many blocks.
+pub(super) async fn find_details<'p>(
     tx: &mut TenantTx,
-    places: impl IntoIterator<Item = Place>,
+    places: impl Iterator<Item = &'p Place>,
 ) -> Result<Vec<Detail>> {
-    let places: Vec<Place> = places.into_iter().collect();
-    let blocks: BTreeSet<Uuid> = places.iter().filter_map(|place| place.block_id).collect();
-    let blocks = match blocks.is_empty() {
-        true => HashMap::new(),
-        false => find_blocks(tx, &blocks).await?,
-    };
-    let detail = |place: Place| match (place.detail, place.block_id, place.place) {
-        (Some(detail), ..) => Ok(Detail {
-            detail,
-            derived: place.derived,
-        }),
-        (None, Some(block), Some(at)) => {
-            let block = blocks.get(&block).ok_or_else(|| missing(block))?;
-            let at = usize::try_from(at).ok().and_then(|at| block.get(at));
-            at.cloned().ok_or_else(missing_place)
+    let mut details: Vec<Option<Detail>> = Vec::new();
+    let mut in_blocks: BTreeMap<Uuid, Vec<(usize, usize)>> = BTreeMap::new();
+    for (at, place) in places.enumerate() {
+        let detail = match (&place.detail, place.block_id, place.place) {
+            (Some(detail), ..) => Some(Detail {
+                detail: detail.clone(),
+                derived: place.derived.clone(),
+            }),
+            (None, Some(block), Some(place)) => {
+                let place = usize::try_from(place).map_err(|_| missing_place())?;
+                in_blocks.entry(block).or_default().push((at, place));
+                None
+            }
+            (None, ..) => return Err(missing_place()),
+        };
+        details.push(detail);
+    }
+    let ids: Vec<Uuid> = in_blocks.keys().copied().collect();
+    for some in ids.chunks(BLOCKS_AT_ONCE) {
+        for (id, body) in find_blocks(tx, some).await? {
+            let block = unpack(&body)?;
+            for (at, place) in in_blocks.remove(&id).unwrap_or_default() {
+                let detail = block.get(place).ok_or_else(missing_place)?;
+                details[at] = Some(detail.clone());
+            }
         }
-        (None, ..) => Err(missing_place()),
-    };
-    places.into_iter().map(detail).collect()
+    }
+    match in_blocks.keys().next() {
+        Some(block) => Err(missing(*block)),
+        None => Ok(details.into_iter().flatten().collect()),
+    }
 }
 
-async fn find_blocks(
-    tx: &mut TenantTx,
-    ids: &BTreeSet<Uuid>,
-) -> Result<HashMap<Uuid, Vec<Detail>>> {
-    let ids: Vec<Uuid> = ids.iter().copied().collect();
+async fn find_blocks(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>> {
     let times = ids
         .iter()
         .map(|id| domain::created_at(*id).ok_or_else(|| missing(*id)))
         .collect::<Result<Vec<_>>>()?;
-    let found: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
+    Ok(sqlx::query_as(
         "SELECT b.id, b.body FROM unnest($1::uuid[], $2::timestamptz[]) AS wanted (id, created_at)
          JOIN prediction_block b ON b.id = wanted.id AND b.created_at = wanted.created_at",
     )
     .bind(ids)
     .bind(times)
     .fetch_all(tx.connection())
-    .await?;
-    let unpacked = found.into_iter().map(|(id, body)| Ok((id, unpack(&body)?)));
-    unpacked.collect()
+    .await?)
 }
 
 fn missing(block: Uuid) -> Error {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    blocks::{Place, find_details},
+    blocks::{Detail, Place, find_details},
 };
 
 /// The outcome of a quote.
@@ -232,24 +232,16 @@ pub async fn list_earlier(
     .bind(of_each)
     .fetch_all(tx.connection())
     .await?;
-    let mut rows = Vec::with_capacity(found.len());
-    let mut places = Vec::with_capacity(found.len());
-    for found in found {
-        places.push(found.place);
-        rows.push(EarlierRow {
-            quote_ref: found.quote_ref,
-            id: found.id,
-            model_id: found.model_id,
-            detail: Vec::new(),
-            input: found.input,
-            last_input: found.last_input,
-        });
-    }
-    let details = find_details(tx, places).await?;
-    for (row, found) in rows.iter_mut().zip(details) {
-        row.detail = found.detail;
-    }
-    Ok(rows)
+    let details = find_details(tx, found.iter().map(|found| &found.place)).await?;
+    let row = |(found, detail): (Found, Detail)| EarlierRow {
+        quote_ref: found.quote_ref,
+        id: found.id,
+        model_id: found.model_id,
+        detail: detail.detail,
+        input: found.input,
+        last_input: found.last_input,
+    };
+    Ok(found.into_iter().zip(details).map(row).collect())
 }
 
 /// Notes what became of recommendations for some quotes, in place of what was noted before.

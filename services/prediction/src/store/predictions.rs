@@ -9,6 +9,7 @@ use super::{
     Result,
     blocks::{BLOCK, Detail, PackedBlock, Place, find_details},
 };
+use crate::Error;
 
 /// A prediction as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,13 +115,12 @@ pub(super) async fn with_details(
     tx: &mut TenantTx,
     placed: Vec<PlacedRow>,
 ) -> Result<Vec<KeptRow>> {
-    let (ids, places): (Vec<Uuid>, Vec<Place>) =
-        placed.into_iter().map(|row| (row.id, row.place)).unzip();
-    let details = find_details(tx, places).await?;
-    let rows = ids.into_iter().zip(details);
-    Ok(rows
-        .map(|(id, Detail { detail, .. })| KeptRow { id, detail })
-        .collect())
+    let details = find_details(tx, placed.iter().map(|row| &row.place)).await?;
+    let row = |(placed, detail): (PlacedRow, Detail)| KeptRow {
+        id: placed.id,
+        detail: detail.detail,
+    };
+    Ok(placed.into_iter().zip(details).map(row).collect())
 }
 
 /// The detail of a prediction.
@@ -176,8 +176,8 @@ pub async fn find_frozen(
     .fetch_optional(tx.connection())
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let details = find_details(tx, [found.place]).await?;
-    let detail = details.into_iter().next().unwrap_or_default();
+    let details = find_details(tx, std::iter::once(&found.place)).await?;
+    let detail = details.into_iter().next().ok_or(Error::NoPrediction(id))?;
     Ok(Some(FrozenRow {
         model_id: found.model_id,
         quote_ref: found.quote_ref,

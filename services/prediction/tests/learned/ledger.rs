@@ -282,3 +282,32 @@ async fn what_a_prediction_changes_is_told_once() -> TestResult {
     tenant.world.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn details_of_many_transactions_are_read_together() -> TestResult {
+    let mut tenant = tenant().await?;
+    let dataset = Uuid::now_v7();
+    let news = tenant
+        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
+        .await?;
+    tenant.tell(Uuid::now_v7(), &news).await?;
+    tenant.heard().await?;
+    let model = tenant.trained(dataset).await?.id;
+    let mut told = Vec::new();
+    for number in 0..40 {
+        let mut asked = vec![sent(&quotes(400)[number]), sent(&quotes(400)[number + 40])];
+        for (at, quote) in asked.iter_mut().enumerate() {
+            quote.quote_ref = format!("{number}-{at}");
+        }
+        told.extend(tenant.predict(&model, asked).await?);
+    }
+    assert_eq!(count_blocks(&tenant).await?, 40, "one a transaction");
+    let request = ListPredictionsRequest {
+        page_size: 100,
+        ..ListPredictionsRequest::default()
+    };
+    told.reverse();
+    assert_eq!(list(&tenant, request).await?, told, "as they were told");
+    tenant.world.stop().await;
+    Ok(())
+}

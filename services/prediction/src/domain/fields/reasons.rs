@@ -137,7 +137,7 @@ pub fn sentence(reason: &str, points: f64) -> String {
     }
 }
 
-/// The nearest whole number, which is written in a fifth of the time that a number with places takes.
+/// The nearest whole number: an integer is written in less than half of the time that a fraction without places takes.
 fn whole(number: f64) -> i64 {
     number.round_ties_even() as i64
 }
