@@ -4,10 +4,16 @@
 use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
-use prost_build::{Config, Service, ServiceGenerator};
+use prost_build::{Config, Method, Service, ServiceGenerator};
 use prost_reflect::{DescriptorPool, Value};
 
 const ACCESS_OPTION: &str = "valutai.access.v1.access";
+
+/// Methods whose answers the service encodes itself, in part from bytes that are older than they.
+const ENCODED: [(&str, &str); 2] = [
+    ("PredictionService", "Predict"),
+    ("PredictionService", "PredictBatch"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=valutai");
@@ -115,13 +121,16 @@ fn write_nats_service(service: &Service, buf: &mut String) -> std::fmt::Result {
         "/// The unary methods of the service, as it implements them.\n#[async_trait::async_trait]\npub trait {name}: Send + Sync + 'static {{"
     )?;
     for m in &methods {
+        let answer = match is_encoded(service, m) {
+            true => format!("crate::rpc::Encoded<super::{}>", m.output_type),
+            false => format!("super::{}", m.output_type),
+        };
         writeln!(
             buf,
-            "/// {}\nasync fn {}(&self, context: Context, request: super::{}) -> Result<super::{}, tonic::Status>;",
+            "/// {}\nasync fn {}(&self, context: Context, request: super::{}) -> Result<{answer}, tonic::Status>;",
             m.comments.leading.concat().trim(),
             m.name,
             m.input_type,
-            m.output_type
         )?;
     }
     writeln!(buf, "}}")?;
@@ -140,9 +149,13 @@ fn write_nats_service(service: &Service, buf: &mut String) -> std::fmt::Result {
         "async fn dispatch(&self, method: &str, context: Context, request: bytes::Bytes) -> Result<Vec<u8>, tonic::Status> {{ match method {{"
     )?;
     for m in &methods {
+        let encode = match is_encoded(service, m) {
+            true => "crate::rpc::Encoded::into_bytes(answer)",
+            false => "crate::rpc::encode(&answer)",
+        };
         writeln!(
             buf,
-            "{:?} => {{ let request = crate::rpc::decode(request)?; Ok(crate::rpc::encode(&self.0.{}(context, request).await?)) }}",
+            "{:?} => {{ let answer = self.0.{}(context, crate::rpc::decode(request)?).await?; Ok({encode}) }}",
             m.proto_name, m.name
         )?;
     }
@@ -168,6 +181,10 @@ fn write_nats_service(service: &Service, buf: &mut String) -> std::fmt::Result {
         )?;
     }
     writeln!(buf, "}}\n}}")
+}
+
+fn is_encoded(service: &Service, method: &Method) -> bool {
+    ENCODED.contains(&(&service.proto_name, &method.proto_name))
 }
 
 fn nats_module(service: &str) -> String {

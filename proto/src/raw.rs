@@ -7,6 +7,25 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
+/// `PredictResponse`, its prediction as bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RawPrediction {
+    /// Id of the prediction.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// The prediction.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub prediction: Bytes,
+}
+
+/// `PredictBatchResponse`, its predictions as bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RawPredictions {
+    /// The predictions, in the order of their quotes.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub predictions: Vec<Bytes>,
+}
+
 /// Messages as bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RawCodec;

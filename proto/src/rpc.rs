@@ -1,7 +1,7 @@
 //! What the generated NATS clients and servers stand on: the caller's context, and the two traits
 //! that join typed code to a transport. Deliberately no transport: `platform` has it.
 
-use std::{net::IpAddr, time::SystemTime};
+use std::{marker::PhantomData, net::IpAddr, time::SystemTime};
 
 use bytes::Bytes;
 use prost::Message;
@@ -101,6 +101,29 @@ pub fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, Status> {
 /// Encodes a message.
 pub fn encode<M: Message>(message: &M) -> Vec<u8> {
     message.encode_to_vec()
+}
+
+/// A message that is encoded, for whom its type is all that is left to check.
+#[derive(Debug, Clone)]
+pub struct Encoded<M> {
+    bytes: Vec<u8>,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M: Message> Encoded<M> {
+    /// Encodes a message that has the fields of `M`, some of them as bytes that were encoded before.
+    pub fn like(message: &impl Message) -> Self {
+        Self {
+            bytes: message.encode_to_vec(),
+            message: PhantomData,
+        }
+    }
+
+    /// The bytes of the message.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// The answer to a method that the service does not have.

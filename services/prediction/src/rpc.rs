@@ -6,18 +6,19 @@ mod webhooks;
 use platform::page::{Page, parse_id};
 use proto::{
     prediction::{self as pb, prediction_nats::PredictionService},
-    rpc::Context,
+    raw::{RawPrediction, RawPredictions},
+    rpc::{Context, Encoded},
 };
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
     Error,
-    commands::Commands,
+    commands::{Commands, Told},
     domain::{
         answer::Wanted,
         comparison::{SIMILAR_MAX, SIMILAR_USUAL},
-        messages::kept_detail,
+        contributions::kept_detail,
     },
 };
 
@@ -41,7 +42,7 @@ impl PredictionService for Rpc {
         &self,
         context: Context,
         request: pb::PredictRequest,
-    ) -> Result<pb::PredictResponse, Status> {
+    ) -> Result<Encoded<pb::PredictResponse>, Status> {
         let caller = context.caller()?;
         let commands = &self.commands;
         let model_id = commands
@@ -54,25 +55,25 @@ impl PredictionService for Rpc {
             .commands
             .predict(&context, context.caller()?, model_id, quotes, wanted)
             .await?;
-        let prediction = made.pop().ok_or(Error::NoQuote)?;
-        Ok(pb::PredictResponse {
-            id: prediction.id.clone(),
-            prediction: Some(prediction),
-        })
+        let Told { id, prediction } = made.pop().ok_or(Error::NoQuote)?;
+        Ok(Encoded::like(&RawPrediction {
+            id: id.to_string(),
+            prediction,
+        }))
     }
 
     async fn predict_batch(
         &self,
         context: Context,
         request: pb::PredictBatchRequest,
-    ) -> Result<pb::PredictBatchResponse, Status> {
+    ) -> Result<Encoded<pb::PredictBatchResponse>, Status> {
         let caller = context.caller()?;
         let commands = &self.commands;
         let model_id = commands
             .wanted_model(&context, caller, &request.model_id)
             .await?;
         let wanted = wanted(request.similar_quotes, request.recommendations)?;
-        let predictions = self
+        let made = self
             .commands
             .predict(
                 &context,
@@ -82,7 +83,10 @@ impl PredictionService for Rpc {
                 wanted,
             )
             .await?;
-        Ok(pb::PredictBatchResponse { predictions })
+        let predictions = made.into_iter().map(|told| told.prediction);
+        Ok(Encoded::like(&RawPredictions {
+            predictions: predictions.collect(),
+        }))
     }
 
     async fn get_prediction(

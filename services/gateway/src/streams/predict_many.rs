@@ -14,6 +14,7 @@ use prost::Message as _;
 use proto::{
     access::Method,
     prediction::prediction_nats::NAME,
+    raw::RawPredictions,
     rpc::{Context, Transport as _},
 };
 use tonic::{Request, Response, Status, Streaming, server::StreamingService};
@@ -55,13 +56,6 @@ struct RawBatch {
     model_id: String,
     #[prost(bytes = "bytes", repeated, tag = "2")]
     quotes: Vec<Bytes>,
-}
-
-/// `PredictBatchResponse`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct RawAnswers {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    predictions: Vec<Bytes>,
 }
 
 /// Predicts one stream.
@@ -132,7 +126,7 @@ async fn call(
     context: &Context,
     first_index: u64,
     batch: &RawBatch,
-) -> Result<RawAnswers, Status> {
+) -> Result<RawPredictions, Status> {
     let patience = SystemTime::now() + PATIENCE;
     let key = context.idempotency_key.as_ref();
     let mut context = Context {

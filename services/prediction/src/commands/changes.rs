@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use platform::{consumer::Delivered, page::parse_id};
 use proto::prediction::PredictionMade;
 use uuid::Uuid;
@@ -40,7 +41,7 @@ impl Commands {
             .map(|(id, event)| (event.quote_ref.as_str(), *id))
             .collect();
         let made = named.keys().filter_map(|id| domain::created_at(*id));
-        let until = made.max().unwrap_or_else(|| self.kit.clock.now());
+        let until = made.max().unwrap_or_else(|| self.kit.clock.now()) + TimeDelta::milliseconds(1);
         let befores = store::find_befores(&mut tx, &quotes, until).await?;
         let news: Vec<_> = befores
             .into_iter()

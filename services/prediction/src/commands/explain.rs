@@ -16,6 +16,7 @@ use crate::{
         self,
         answer::stale,
         comparison::day,
+        contributions::kept_detail,
         difference::{Answerer, Kept, explain},
         fields::{Past, sent_input},
         messages,
@@ -73,7 +74,7 @@ impl Commands {
         let row = row.ok_or(Error::NoPrediction(id))?;
         let as_of: NaiveDate = row.as_of.unwrap_or_else(|| created_at.date_naive());
         let kept = Kept {
-            prediction: messages::kept_detail(&row.detail)?,
+            prediction: kept_detail(&row.detail)?,
             quote: sent_input(&row.input, &row.quote_ref)?,
             as_of: day(as_of),
             derived: row.derived,

@@ -24,6 +24,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use bytes::Bytes;
 use chrono::NaiveDate;
 use platform::{
     Kit,
@@ -32,8 +33,9 @@ use platform::{
     telemetry::traceparent,
     wire::timestamp,
 };
+use prost::Message as _;
 use proto::{
-    prediction::{Prediction, QuoteInput},
+    prediction::{Prediction, PredictionMade, QuoteInput},
     rpc::{Caller, Context},
 };
 use tracing::Span;
@@ -53,8 +55,9 @@ use crate::{
         self, Ids,
         answer::{self, Answer, Asked, Wanted},
         comparison::{Comparison, day},
+        contributions::kept_detail,
         fields::{self, Past},
-        messages::{evidence_text, kept_detail, to_keep},
+        messages::evidence_text,
         once::{KEPT, Once},
         policy::Policy,
     },
@@ -114,7 +117,7 @@ impl Commands {
         model_id: Option<Uuid>,
         quotes: Vec<QuoteInput>,
         wanted: Wanted,
-    ) -> Result<Vec<Prediction>> {
+    ) -> Result<Vec<Told>> {
         domain::check_quotes(&quotes)?;
         let tenant = caller.tenant_id;
         let key = context.idempotency_key.as_deref();
@@ -138,14 +141,16 @@ impl Commands {
             quotes = asked;
             let stale_reason = self.seen.stale_reason(tenant, model_id_now);
             let mut rows = Vec::with_capacity(quotes.len());
-            let mut predictions = Vec::with_capacity(quotes.len());
+            let mut news = Vec::with_capacity(quotes.len());
+            let mut told = Vec::with_capacity(quotes.len());
             for (quote, mut answer) in quotes.iter().zip(answers) {
                 let stale = answer::stale(&stale_reason);
                 answer.prediction.warnings.splice(0..0, stale);
                 answer::flag_drift(&mut answer.prediction, &stale_reason);
-                let (row, prediction) = self.keep(caller, model_id_now, quote, answer, as_of)?;
+                let (row, made, as_told) = self.keep(caller, model_id_now, quote, answer, as_of)?;
                 rows.push(row);
-                predictions.push(prediction);
+                news.push(made);
+                told.push(as_told);
             }
             let entry = Entry {
                 context: context.clone(),
@@ -157,13 +162,13 @@ impl Commands {
                 stale_reason,
                 once: once.clone(),
                 rows,
-                news: predictions.iter().map(answer::made).collect(),
+                news,
             };
             match self.ledger.keep(coming, entry).await? {
                 Kept::Now => {
                     // Its entry was committed with those of others, in another task.
                     was_recorded();
-                    return Ok(predictions);
+                    return Ok(told);
                 }
                 Kept::Before(ids) => return self.read_again(tenant, &ids).await,
                 Kept::Outdated(standing) => {
@@ -251,7 +256,7 @@ impl Commands {
     }
 
     /// Predictions as they were told.
-    async fn read_again(&self, tenant: Uuid, ids: &[Uuid]) -> Result<Vec<Prediction>> {
+    async fn read_again(&self, tenant: Uuid, ids: &[Uuid]) -> Result<Vec<Told>> {
         let times = ids
             .iter()
             .map(|id| domain::created_at(*id).ok_or(Error::NoPrediction(*id)));
@@ -262,7 +267,11 @@ impl Commands {
         let read = |id: &Uuid| {
             let row = kept.iter().find(|row| row.id == *id);
             let row = row.ok_or(Error::NoPrediction(*id))?;
-            Ok(kept_detail(&row.detail)?)
+            let prediction = kept_detail(&row.detail)?.encode_to_vec().into();
+            Ok(Told {
+                id: *id,
+                prediction,
+            })
         };
         ids.iter().map(read).collect()
     }
@@ -275,11 +284,11 @@ impl Commands {
         quote: &QuoteInput,
         answer: Answer,
         as_of: NaiveDate,
-    ) -> Result<(PredictionRow, Prediction)> {
+    ) -> Result<(PredictionRow, PredictionMade, Told)> {
         let id = self.ids.next(self.kit.clock.now());
         let created_at = domain::created_at(id)
             .ok_or_else(|| Error::Broken("an id without a time was made".to_owned()))?;
-        let mut prediction = Prediction {
+        let prediction = Prediction {
             id: id.to_string(),
             model_id: model_id.to_string(),
             quote_ref: quote.quote_ref.clone(),
@@ -288,6 +297,7 @@ impl Commands {
             ..answer.prediction
         };
         let (input, input_hash) = fields::kept_input(quote)?;
+        let (told, detail) = answer.contributions.beside(&prediction);
         let row = PredictionRow {
             id,
             created_at,
@@ -299,12 +309,16 @@ impl Commands {
             evidence: evidence_text(prediction.evidence()),
             input,
             input_hash,
-            detail: to_keep(&mut prediction),
+            detail,
             created_by: caller.user_id,
             as_of,
             derived: answer.derived,
         };
-        Ok((row, prediction))
+        let told = Told {
+            id,
+            prediction: told,
+        };
+        Ok((row, answer::made(&prediction), told))
     }
 
     pub async fn get_prediction(&self, caller: &Caller, id: Uuid) -> Result<Prediction> {
@@ -315,6 +329,14 @@ impl Commands {
         let detail = detail.ok_or(Error::NoPrediction(id))?;
         Ok(kept_detail(&detail)?)
     }
+}
+
+/// A prediction as it is told.
+#[derive(Debug)]
+pub struct Told {
+    pub id: Uuid,
+    /// The prediction, encoded.
+    pub prediction: Bytes,
 }
 
 /// A question, ready to be answered off the async threads.

@@ -2,6 +2,7 @@
 //! advised. Deliberately no figures of its own.
 
 use ml::{Model, Question};
+use prost::Message as _;
 use proto::prediction::{
     EvidenceReason, EvidenceReasonKind, EvidenceStatus, Prediction, PredictionMade, QuoteInput,
 };
@@ -10,6 +11,7 @@ use crate::{
     Error,
     domain::{
         comparison::{Comparison, date},
+        contributions::Contributions,
         each,
         fields::{Fields, Past, ReadQuote, derived_of},
         messages::{self, evidence_text},
@@ -52,10 +54,23 @@ impl Wanted {
 /// An answer, and what it was given of earlier quotes, as it is kept beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The prediction, without identity.
+    /// The prediction, without identity and contributions.
     pub prediction: Prediction,
+    /// Its contributions.
+    pub contributions: Contributions,
     /// JSON: numbers by column.
     pub derived: String,
+}
+
+impl Answer {
+    /// The prediction as it is told.
+    ///
+    /// # Errors
+    /// None that is known: what was encoded can be decoded.
+    pub fn whole(&self) -> Result<Prediction, Error> {
+        let (told, _) = self.contributions.beside(&self.prediction);
+        Ok(Prediction::decode(told)?)
+    }
 }
 
 /// Answers quotes in their order, without identity: who asked and when is not the model's business.
@@ -82,7 +97,7 @@ pub fn answer(
         .enumerate()
         .map(|(row, ((predicted, quote), sent))| {
             let evidence = predicted.evidence;
-            let mut prediction = messages::prediction(predicted, fields, quote, base_rate);
+            let mut prediction = messages::prediction(&predicted, quote);
             prediction.policy_version = asked.policy.version;
             prediction.as_of = date(asked.past.today);
             match reading.recommend_price(row, evidence, &rule) {
@@ -106,8 +121,10 @@ pub fn answer(
                 };
                 advise(asked, &question, quote, &sent.quote_ref, &mut prediction);
             }
+            let found = predicted.contributions;
             Ok(Answer {
                 prediction,
+                contributions: Contributions::new(found, fields, quote, base_rate),
                 derived: derived_of(fields, quote)?,
             })
         })
@@ -230,10 +247,7 @@ mod tests {
             comparison: None,
         };
         let answers = answer(&asked, quotes, Wanted::default())?;
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.prediction)
-            .collect())
+        answers.iter().map(Answer::whole).collect()
     }
 
     fn quote(price: f64) -> QuoteInput {

@@ -4,7 +4,6 @@ use ml::{
     Advice, Evidence, EvidenceStatus, Grade, NewValue, Objective, PricePoint, PriceRecommendation,
     Reason, Score,
 };
-use prost::Message as _;
 use proto::{
     common::Interval,
     prediction::{
@@ -12,7 +11,7 @@ use proto::{
     },
 };
 
-use crate::domain::fields::{Fields, ReadQuote, sentence};
+use crate::domain::fields::ReadQuote;
 
 /// How much history stands behind a prediction, in a word.
 #[must_use]
@@ -24,14 +23,9 @@ pub fn evidence_text(evidence: pb::Evidence) -> &'static str {
     }
 }
 
-/// A prediction without identity, and without what is asked for beside it.
+/// A prediction without identity, without its contributions, and without what is asked for beside it.
 #[must_use]
-pub fn prediction(
-    predicted: ml::Prediction,
-    fields: &Fields,
-    quote: &ReadQuote,
-    base_rate: f64,
-) -> Prediction {
+pub fn prediction(predicted: &ml::Prediction, quote: &ReadQuote) -> Prediction {
     let graded = predicted.graded();
     let grade = |of: &dyn Fn(&ml::Graded) -> Grade| {
         graded
@@ -42,35 +36,13 @@ pub fn prediction(
         EvidenceStatus::Ok => (pb::EvidenceStatus::Ok, Vec::new()),
         EvidenceStatus::LowEvidence(reasons) => (pb::EvidenceStatus::LowEvidence, reasons),
     };
-    let mut contributions: Vec<pb::Contribution> = predicted
-        .contributions
-        .into_iter()
-        .map(|found| {
-            let reason = fields.reason(quote, &found.column, &found.value, base_rate);
-            pb::Contribution {
-                sentence: sentence(&reason, found.points),
-                column: found.column,
-                value: found.value,
-                log_odds: found.log_odds,
-                points: found.points,
-            }
-        })
-        .collect();
-    contributions.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
     Prediction {
         win_probability: predicted.probability,
         win_probability_low: predicted.low,
         win_probability_high: predicted.high,
         evidence: evidence(predicted.evidence) as i32,
         base_log_odds: predicted.base_log_odds,
-        contribution_groups: groups(&contributions, fields),
-        contributions,
-        warnings: quote
-            .warnings
-            .iter()
-            .cloned()
-            .chain(predicted.warnings)
-            .collect(),
+        warnings: [&quote.warnings[..], &predicted.warnings].concat(),
         grade: grade(&|graded| graded.grade),
         best_grade: grade(&|graded| graded.best),
         worst_grade: grade(&|graded| graded.worst),
@@ -78,81 +50,6 @@ pub fn prediction(
         evidence_reasons: reasons.iter().map(reason).collect(),
         ..Prediction::default()
     }
-}
-
-/// A prediction as it is kept: the parts of groups are contributions that stand beside them in full, so
-/// their columns are enough.
-#[must_use]
-pub fn to_keep(prediction: &mut Prediction) -> Vec<u8> {
-    let mut whole = Vec::with_capacity(prediction.contributions.len());
-    for part in parts(prediction) {
-        let mut taken = std::mem::take(part);
-        part.column = std::mem::take(&mut taken.column);
-        whole.push(taken);
-    }
-    let bytes = prediction.encode_to_vec();
-    for (part, whole) in parts(prediction).zip(whole) {
-        let column = std::mem::take(&mut part.column);
-        *part = pb::Contribution { column, ..whole };
-    }
-    bytes
-}
-
-fn parts(prediction: &mut Prediction) -> impl Iterator<Item = &mut pb::Contribution> {
-    let groups = prediction.contribution_groups.iter_mut();
-    groups.flat_map(|group| &mut group.parts)
-}
-
-/// A kept prediction as it was told. Those of earlier versions were kept in full.
-///
-/// # Errors
-/// Where the bytes are not those of a prediction.
-pub fn kept_detail(bytes: &[u8]) -> Result<Prediction, prost::DecodeError> {
-    let mut told = Prediction::decode(bytes)?;
-    let all = &told.contributions;
-    let parts = told
-        .contribution_groups
-        .iter_mut()
-        .flat_map(|group| &mut group.parts);
-    for part in parts.filter(|part| part.sentence.is_empty()) {
-        if let Some(whole) = all.iter().find(|whole| whole.column == part.column) {
-            part.clone_from(whole);
-        }
-    }
-    Ok(told)
-}
-
-/// Contributions (largest first) by column of the user's, largest first.
-fn groups(contributions: &[pb::Contribution], fields: &Fields) -> Vec<pb::ContributionGroup> {
-    let mut groups: Vec<pb::ContributionGroup> = Vec::new();
-    for part in contributions {
-        let column = fields.group_of(&part.column);
-        let at = groups.iter().position(|group| group.column == column);
-        let at = at.unwrap_or_else(|| {
-            groups.push(pb::ContributionGroup {
-                column: column.to_owned(),
-                value: part.value.clone(),
-                ..pb::ContributionGroup::default()
-            });
-            groups.len() - 1
-        });
-        let group = &mut groups[at];
-        group.log_odds += part.log_odds;
-        group.points += part.points;
-        if part.column == group.column {
-            group.value.clone_from(&part.value);
-        }
-        group.parts.push(part.clone());
-    }
-    for group in &mut groups {
-        let largest = group.parts.first().map_or("", |part| &part.sentence);
-        let reason = largest
-            .rsplit_once(": ")
-            .map_or(largest, |(reason, _)| reason);
-        group.sentence = sentence(reason, group.points);
-    }
-    groups.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
-    groups
 }
 
 fn evidence(evidence: Evidence) -> pb::Evidence {

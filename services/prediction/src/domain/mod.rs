@@ -5,6 +5,7 @@ pub mod advice;
 pub mod answer;
 pub mod changes;
 pub mod comparison;
+pub mod contributions;
 pub mod difference;
 pub mod drift;
 pub mod fields;

@@ -100,15 +100,15 @@ impl Portable {
             comparison: None,
         };
         let answers = answer::answer(&asked, quotes, Wanted::default())?;
-        let named = answers.into_iter().zip(quotes).map(|(answer, quote)| {
-            let mut prediction = answer.prediction;
+        let named = answers.iter().zip(quotes).map(|(answer, quote)| {
+            let mut prediction = answer.whole()?;
             let stale = answer::stale(&self.stale_reason);
             prediction.warnings.splice(0..0, stale);
             prediction.model_id.clone_from(&self.id);
             prediction.quote_ref.clone_from(&quote.quote_ref);
-            prediction
+            Ok(prediction)
         });
-        Ok(named.collect())
+        named.collect()
     }
 }
 

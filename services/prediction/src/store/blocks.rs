@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use platform::TenantTx;
 use prost::Message as _;
@@ -32,8 +33,8 @@ pub struct PackedBlock {
 /// What is packed: an entry for each prediction in both lists. Alike beside alike packs best.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Block {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    details: Vec<Vec<u8>>,
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    details: Vec<Bytes>,
     /// JSON.
     #[prost(string, repeated, tag = "2")]
     derived: Vec<String>,
@@ -77,16 +78,20 @@ pub fn pack(rows: &[&PredictionRow]) -> Result<Option<PackedBlock>> {
     }))
 }
 
-fn unpack(body: &[u8]) -> Result<Vec<Detail>> {
+fn unpack(body: &[u8]) -> Result<Block> {
     let bytes = zstd::bulk::decompress(body, LONGEST)
         .map_err(|error| Error::Broken(format!("details cannot be unpacked: {error}")))?;
-    let block = Block::decode(bytes.as_slice())?;
-    let details = block.details.into_iter().zip(block.derived);
-    let detail = |(detail, derived)| Detail {
-        detail,
-        derived: Some(derived),
-    };
-    Ok(details.map(detail).collect())
+    Ok(Block::decode(Bytes::from(bytes))?)
+}
+
+impl Block {
+    /// A copy, so that one detail does not keep the memory of them all.
+    fn detail(&self, place: usize) -> Option<Detail> {
+        Some(Detail {
+            detail: self.details.get(place)?.to_vec(),
+            derived: Some(self.derived.get(place)?.clone()),
+        })
+    }
 }
 
 /// The details that are in some places, in their order. Blocks are read a few at a time and only what is asked for of them is
@@ -117,8 +122,7 @@ pub(super) async fn find_details<'p>(
         for (id, body) in find_blocks(tx, some).await? {
             let block = unpack(&body)?;
             for (at, place) in in_blocks.remove(&id).unwrap_or_default() {
-                let detail = block.get(place).ok_or_else(missing_place)?;
-                details[at] = Some(detail.clone());
+                details[at] = Some(block.detail(place).ok_or_else(missing_place)?);
             }
         }
     }
@@ -167,7 +171,7 @@ mod tests {
             evidence: "solid",
             input: "{}".to_owned(),
             input_hash: Vec::new(),
-            detail: detail.into(),
+            detail: Bytes::copy_from_slice(detail.as_bytes()),
             created_by: Uuid::nil(),
             as_of: chrono::NaiveDate::default(),
             derived: format!("{{\"of\":\"{detail}\"}}"),
@@ -180,12 +184,13 @@ mod tests {
         let rows: Vec<&PredictionRow> = rows.iter().collect();
         let packed = pack(&rows).unwrap().unwrap();
         assert_eq!(packed.id, Uuid::from_u128(3), "the largest");
-        let details = unpack(&packed.body).unwrap();
-        let expected = rows.iter().map(|row| Detail {
-            detail: row.detail.clone(),
-            derived: Some(row.derived.clone()),
-        });
-        assert_eq!(details, expected.collect::<Vec<_>>());
+        let block = unpack(&packed.body).unwrap();
+        for (place, row) in rows.iter().enumerate() {
+            let detail = block.detail(place).unwrap();
+            assert_eq!(detail.detail, row.detail);
+            assert_eq!(detail.derived.as_ref(), Some(&row.derived));
+        }
+        assert_eq!(block.detail(rows.len()), None);
         assert!(pack(&[]).unwrap().is_none());
     }
 

@@ -1,7 +1,9 @@
 //! The ledger of predictions: looked up by quote, by model and by time, and kept as long as its tenant wants. Deliberately a
 //! statement for each way of asking: one for all of them would use no index.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::HashSet;
+
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
 use platform::{TenantTx, database::set_local};
 use sqlx::{PgConnection, Postgres, query::QueryAs};
 use uuid::Uuid;
@@ -112,30 +114,55 @@ pub async fn list_ledger(
 }
 
 /// The last predictions of quotes before some others. Deliberately by the order of the index of quotes, of which the one before
-/// is the entry before: asked by name and newest first, Postgres reads a young table from its end until the name comes.
+/// is the entry before.
 const BEFORES: &str = "SELECT asked.id AS of, p.id, p.created_at, p.model_id, p.win_probability
-     FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS asked (quote_ref, id, position)
+     FROM unnest($1::text[], $2::uuid[]) AS asked (quote_ref, id)
      CROSS JOIN LATERAL (
         SELECT quote_ref, id, created_at, model_id, win_probability FROM prediction
-        WHERE (quote_ref, id) < (asked.quote_ref, asked.id) AND quote_ref <> '' AND created_at <= $3
+        WHERE (quote_ref, id) < (asked.quote_ref, asked.id) AND quote_ref <> ''
+            AND created_at >= $3 AND created_at < $4
         ORDER BY quote_ref DESC, id DESC LIMIT 1) p
-     WHERE p.quote_ref = asked.quote_ref
-     ORDER BY asked.position";
+     WHERE p.quote_ref = asked.quote_ref";
 
-/// The last predictions of quotes before some others, in the order of those; all were made by `until`, so that months ahead are
-/// left aside.
+/// The last predictions of quotes before some others, by the ids of those; all were made before `until`. The month of `until` is
+/// looked at by itself: most are in it, and of each other month the index has to be asked.
 pub async fn find_befores(
     tx: &mut TenantTx,
     quotes: &[(&str, Uuid)],
     until: DateTime<Utc>,
 ) -> Result<Vec<BeforeRow>> {
-    let (names, ids): (Vec<&str>, Vec<Uuid>) = quotes.iter().copied().unzip();
-    Ok(sqlx::query_as(BEFORES)
-        .bind(names)
-        .bind(ids)
-        .bind(until)
-        .fetch_all(tx.connection())
-        .await?)
+    only_by_index(tx).await?;
+    let month = month_of(until);
+    let mut befores: Vec<BeforeRow> = Vec::with_capacity(quotes.len());
+    for (from, until) in [(month, until), (DateTime::UNIX_EPOCH, month)] {
+        let found: HashSet<Uuid> = befores.iter().map(|row| row.of).collect();
+        let open = quotes.iter().filter(|(_, id)| !found.contains(id));
+        let (names, ids): (Vec<&str>, Vec<Uuid>) = open.copied().unzip();
+        if names.is_empty() {
+            break;
+        }
+        let rows: Vec<BeforeRow> = sqlx::query_as(BEFORES)
+            .bind(names)
+            .bind(ids)
+            .bind(from)
+            .bind(until)
+            .fetch_all(tx.connection())
+            .await?;
+        befores.extend(rows);
+    }
+    befores.sort_by_key(|row| row.of);
+    Ok(befores)
+}
+
+/// Of a young table Postgres knows no figures, takes it for a small one, and would rather read and sort all of it for every quote.
+async fn only_by_index(tx: &mut TenantTx) -> Result<()> {
+    Ok(set_local(tx.connection(), "enable_sort", "off").await?)
+}
+
+/// When the month of a time began.
+fn month_of(time: DateTime<Utc>) -> DateTime<Utc> {
+    let first = time.date_naive().with_day(1);
+    first.map_or(time, |day| day.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// How long predictions are kept; nothing where nothing was set.

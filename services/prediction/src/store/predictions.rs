@@ -1,5 +1,6 @@
 //! Predictions as they are kept, and the partitions they are kept in. Deliberately append-only.
 
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::TenantTx;
 use sqlx::PgConnection;
@@ -25,7 +26,7 @@ pub struct PredictionRow {
     /// JSON.
     pub input: String,
     pub input_hash: Vec<u8>,
-    pub detail: Vec<u8>,
+    pub detail: Bytes,
     pub created_by: Uuid,
     /// The day that counted where the quote states none.
     pub as_of: NaiveDate,

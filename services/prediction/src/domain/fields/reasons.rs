@@ -38,13 +38,13 @@ impl Fields {
     #[must_use]
     pub fn reason(&self, quote: &ReadQuote, column: &str, value: &str, base_rate: f64) -> String {
         let Some(at) = self.place(column) else {
-            return format!("{column} {value}");
+            return [column, " ", value].concat();
         };
         let field = &self.0[at];
         let own = |target| number(self.cell(quote, target));
         let plain = || match value {
-            "(missing)" => format!("{column} missing"),
-            value => format!("{column} {value}"),
+            "(missing)" => [column, " missing"].concat(),
+            value => [column, " ", value].concat(),
         };
         match field.derived {
             Some(feature) => self
@@ -125,14 +125,14 @@ fn compared(name: &str, price: f64, with: f64, what: &str) -> Option<String> {
 #[must_use]
 pub fn sentence(reason: &str, points: f64) -> String {
     let points = 100.0 * points;
-    let sign = if points < 0.0 { '-' } else { '+' };
+    let sign = if points < 0.0 { ": -" } else { ": +" };
     match whole(10.0 * points.abs()) {
         // What would be written as zero, of either sign.
-        0 => format!("{reason}: no effect"),
-        tenths @ 1..=9 => format!("{reason}: {sign}0.{tenths} points"),
+        0 => [reason, ": no effect"].concat(),
+        tenths @ 1..=9 => [reason, sign, "0.", &tenths.to_string(), " points"].concat(),
         _ => match whole(points.abs()) {
-            1 => format!("{reason}: {sign}1 point"),
-            more => format!("{reason}: {sign}{more} points"),
+            1 => [reason, sign, "1 point"].concat(),
+            more => [reason, sign, &more.to_string(), " points"].concat(),
         },
     }
 }
