@@ -270,7 +270,6 @@ mod tests {
                     input("deals", TargetField::Unspecified, "derived.customer_quotes"),
                     input(long, TargetField::Unspecified, ""),
                 ],
-                ..InputSchema::default()
             },
         )
     }

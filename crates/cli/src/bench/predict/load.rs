@@ -42,7 +42,10 @@ pub async fn one(connection: &Connection, path: &'static str, payload: Bytes) ->
 async fn refused(connection: &Connection, path: &'static str, payload: Bytes) -> Result<()> {
     match one(connection, path, payload).await {
         Ok(_) => Err(failed("a call was answered that had to be refused")),
-        Err(Error::Refused { code, .. }) if code == Code::InvalidArgument => Ok(()),
+        Err(Error::Refused {
+            code: Code::InvalidArgument,
+            ..
+        }) => Ok(()),
         Err(error) => Err(error),
     }
 }
