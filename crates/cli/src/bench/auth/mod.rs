@@ -128,10 +128,8 @@ async fn measure(args: &AuthBench, system: &mut System) -> Result<AuthFigures> {
 async fn rounds(args: &AuthBench, probe: &Probe) -> Result<Vec<Round>> {
     let payload = [Bytes::from_static(&[7; PAYLOAD_BYTES])];
     let (callers, calls) = (args.callers as usize, args.calls as usize);
-    let run = async |connection| {
-        let expected = load::Expected::Answer;
-        load::calls(connection, probe::PATH, &payload, callers, calls, expected).await
-    };
+    let run =
+        async |connection| load::calls(connection, probe::PATH, &payload, callers, calls).await;
     // Both are warm before anything counts.
     run(&probe.plain).await?;
     run(&probe.authenticated).await?;

@@ -65,8 +65,6 @@ pub struct PredictFigures {
     pub unary_to_echo_ratio: f64,
     /// 99th percentile of predictions over that of the echo, with many callers.
     pub unary_to_echo_p99_ratio: f64,
-    /// Rate of refusals over that of the echo, with many callers: more than this no call through gateway and NATS can have.
-    pub refused_to_echo_ratio: f64,
     /// Stored predictions a second through streams.
     pub bulk_rows_per_second: f64,
     /// Rows a second of the scorer alone, on one core.
@@ -75,8 +73,6 @@ pub struct PredictFigures {
     pub first_after_promotion_to_p99_ratio: f64,
     /// The echo with one and with many callers.
     pub echo: Vec<Calls>,
-    /// Calls that the service refuses before it has done anything, with one and with many callers.
-    pub refused: Vec<Calls>,
     /// Predictions with one and with many callers, without similar quotes and changes.
     pub unary: Vec<Calls>,
     /// Predictions with similar quotes and recommended changes, one caller.
@@ -110,7 +106,6 @@ impl PredictFigures {
         let advised = std::slice::from_ref(&self.unary_with_advice);
         for (name, calls) in [
             ("bare echo", self.echo.as_slice()),
-            ("refused by the service", &self.refused),
             ("prediction, stored", &self.unary),
             ("the same with advice", advised),
         ] {
@@ -125,8 +120,8 @@ impl PredictFigures {
         let bulk = &self.bulk;
         writeln!(
             out,
-            "\npredictions over echo, many callers: rate {:.3} x (refusals {:.3} x), p99 {:.1} x",
-            self.unary_to_echo_ratio, self.refused_to_echo_ratio, self.unary_to_echo_p99_ratio
+            "\npredictions over echo, many callers: rate {:.3} x, p99 {:.1} x",
+            self.unary_to_echo_ratio, self.unary_to_echo_p99_ratio
         )?;
         writeln!(
             out,

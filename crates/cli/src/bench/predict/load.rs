@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use proto::raw::RawCodec;
 use tokio::task::JoinSet;
-use tonic::{Code, Request, codegen::http::uri::PathAndQuery};
+use tonic::{Request, codegen::http::uri::PathAndQuery};
 
 use super::figures::Calls;
 use crate::{
@@ -35,41 +35,16 @@ pub async fn one(connection: &Connection, path: &'static str, payload: Bytes) ->
     Ok(answer.into_inner())
 }
 
-/// Makes one call that is to be refused for what it says.
-///
-/// # Errors
-/// That it was answered, or refused for something else.
-async fn refused(connection: &Connection, path: &'static str, payload: Bytes) -> Result<()> {
-    match one(connection, path, payload).await {
-        Ok(_) => Err(failed("a call was answered that had to be refused")),
-        Err(Error::Refused {
-            code: Code::InvalidArgument,
-            ..
-        }) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// What is to become of calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// They are answered.
-    Answer,
-    /// They are refused for what they say.
-    Refusal,
-}
-
 /// Makes so many calls from so many callers.
 ///
 /// # Errors
-/// Where one ends otherwise than expected.
+/// What the server refused one with.
 pub async fn calls(
     connection: &Connection,
     path: &'static str,
     payload: &[Bytes],
     callers: usize,
     count: usize,
-    expected: Expected,
 ) -> Result<Calls> {
     let payload: Arc<[Bytes]> = payload.into();
     let next = Arc::new(AtomicUsize::new(0));
@@ -86,11 +61,7 @@ pub async fn calls(
                     return Ok::<_, Error>(times);
                 }
                 let asked = Instant::now();
-                let payload = payload[number % payload.len()].clone();
-                match expected {
-                    Expected::Answer => drop(one(&connection, path, payload).await?),
-                    Expected::Refusal => refused(&connection, path, payload).await?,
-                }
+                one(&connection, path, payload[number % payload.len()].clone()).await?;
                 times.push(asked.elapsed().as_secs_f64() * 1000.0);
             }
         });

@@ -18,10 +18,7 @@ use proto::{
     training::ModelState,
 };
 
-use self::{
-    figures::{Bulk, FirstAfterPromotion, PredictFigures, resident_mib},
-    load::Expected::{Answer, Refusal},
-};
+use self::figures::{Bulk, FirstAfterPromotion, PredictFigures, resident_mib};
 use super::{
     figures::Machine,
     import::{time_import, with_system},
@@ -46,8 +43,6 @@ const PREDICT_MANY: &str = "/valutai.prediction.v1.PredictionService/PredictMany
 const SEEDS: (u64, u64) = (1, 2);
 /// Different quotes asked about, in turn.
 const ASKED: usize = 500;
-/// More similar quotes than may be asked for.
-const TOO_MANY: u32 = 1000;
 /// Looks at the memory along the bulk.
 const MEMORY_STEPS: u64 = 10;
 /// Longest wait for the news of a promotion.
@@ -114,30 +109,20 @@ async fn measure(
     let echo = echo::Echo::start().await?;
     let token = system.connection.with_endpoint(&echo.endpoint).await?;
     eprintln!("echo");
-    load::calls(&token, echo::PATH, &unary, 1, 100, Answer).await?;
-    let echo_one = load::calls(&token, echo::PATH, &unary, 1, few, Answer).await?;
-    let echo_many = load::calls(&token, echo::PATH, &unary, callers, calls, Answer).await?;
-
-    let connection = &system.connection;
-    eprintln!("refusals");
-    let wrong: Vec<Bytes> = asked
-        .iter()
-        .map(|quote| encoded(quote, Some(TOO_MANY), Some(false)))
-        .collect();
-    load::calls(connection, PREDICT, &wrong, 1, 100, Refusal).await?;
-    let refused_one = load::calls(connection, PREDICT, &wrong, 1, few, Refusal).await?;
-    let refused_many = load::calls(connection, PREDICT, &wrong, callers, calls, Refusal).await?;
+    load::calls(&token, echo::PATH, &unary, 1, 100).await?;
+    let echo_one = load::calls(&token, echo::PATH, &unary, 1, few).await?;
+    let echo_many = load::calls(&token, echo::PATH, &unary, callers, calls).await?;
 
     eprintln!("predictions one by one");
-    load::calls(connection, PREDICT, &unary, 1, 100, Answer).await?;
-    let unary_one = load::calls(connection, PREDICT, &unary, 1, few, Answer).await?;
-    let unary_many = load::calls(connection, PREDICT, &unary, callers, calls, Answer).await?;
+    load::calls(&system.connection, PREDICT, &unary, 1, 100).await?;
+    let unary_one = load::calls(&system.connection, PREDICT, &unary, 1, few).await?;
+    let unary_many = load::calls(&system.connection, PREDICT, &unary, callers, calls).await?;
     let advised: Vec<Bytes> = asked
         .iter()
         .map(|quote| encoded(quote, None, None))
         .collect();
-    load::calls(connection, PREDICT, &advised, 1, 5, Answer).await?;
-    let advised = load::calls(connection, PREDICT, &advised, 1, few.min(300), Answer).await?;
+    load::calls(&system.connection, PREDICT, &advised, 1, 5).await?;
+    let advised = load::calls(&system.connection, PREDICT, &advised, 1, few.min(300)).await?;
     until_published(system).await?;
 
     eprintln!("predictions in bulk");
@@ -153,9 +138,7 @@ async fn measure(
         bulk_rows_per_second: bulk.rows_per_second,
         scorer_rows_per_second_per_core: scorer.rows_per_second,
         first_after_promotion_to_p99_ratio: first.milliseconds / unary_one.p99_ms,
-        refused_to_echo_ratio: refused_many.per_second / echo_many.per_second,
         echo: vec![echo_one, echo_many],
-        refused: vec![refused_one, refused_many],
         unary: vec![unary_one, unary_many],
         unary_with_advice: advised,
         bulk,
