@@ -9,7 +9,8 @@ const LIBRARIES: [(&str, &str); 3] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    // Cargo runs this in the folder of the crate; a path that was compiled in would be wrong where two clones share a build folder.
+    let path = "../../Cargo.lock";
     println!("cargo:rerun-if-changed={path}");
     let lock = fs::read_to_string(path)?;
     for (library, variable) in LIBRARIES {
