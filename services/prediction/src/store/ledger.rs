@@ -155,8 +155,12 @@ pub async fn find_befores(
 }
 
 /// Of a young table Postgres knows no figures, takes it for a small one, and would rather read and sort all of it for every quote.
+/// Without figures the index counts as dear as well, and what is dear would be compiled first, which takes longest of all.
 async fn only_by_index(tx: &mut TenantTx) -> Result<()> {
-    Ok(set_local(tx.connection(), "enable_sort", "off").await?)
+    for setting in ["enable_sort", "jit"] {
+        set_local(tx.connection(), setting, "off").await?;
+    }
+    Ok(())
 }
 
 /// When the month of a time began.
