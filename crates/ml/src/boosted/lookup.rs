@@ -4,15 +4,15 @@
 //! holds for each cell what many terms add up to (see `merge`): for all members together, for each of them, and the Shapley
 //! values of its features. Which cell a row is in is a sum of one step per feature, and steps lie feature by feature and
 //! bin by bin, so that a row reads them in a stretch. Deliberately not for leaves that would take too much room: these are
-//! found by masks (see `masks`), or by walking where a tree is large, and explained leaf by leaf (`shap`).
+//! found by masks (see `masks`), or by walking where a tree is large, and explained leaf by leaf (see `games`).
 
 use std::collections::BTreeMap;
 
 use super::binning::{Binned, Feature};
+use super::games::Games;
 use super::masks::Masks;
 use super::member::Member;
 use super::merge::{Group, groups};
-use super::shap::Leaves;
 use super::terms::{Kind, Scratch, terms};
 use super::tree::Tree;
 
@@ -57,8 +57,10 @@ pub(super) struct Lookup {
     answers: Vec<f64>,
     /// Of every cell: the Shapley value that each feature of the table has in all members together.
     shapley: Vec<f64>,
-    /// Of trees whose leaves are not all in tables: the other leaves.
-    left: Vec<Leaves>,
+    /// Trees whose leaves are not all in tables.
+    trees_left: usize,
+    /// Their other leaves, for explanations.
+    games: Games,
     /// What these add to the members.
     pub masks: Masks,
     /// The trees among them that have no masks, each with its member.
@@ -109,20 +111,16 @@ impl Lookup {
         let trees = rest.iter().map(|(member, tree)| (*member, tree.leaves()));
         let (masks, fits) = Masks::of(features, &trees.collect::<Vec<_>>());
         self.masks = masks;
-        for ((member, tree), fits) in rest.into_iter().zip(fits) {
-            if fits {
-                self.left.push(tree.into_leaves());
-            } else {
-                self.left.push(tree.leaves().clone());
-                self.walked.push((member, tree));
-            }
-        }
+        self.trees_left = rest.len();
+        self.games = Games::of(rest.iter().map(|(_, tree)| tree.leaves()));
+        let walked = rest.into_iter().zip(fits).filter(|(_, fits)| !fits);
+        self.walked = walked.map(|(tree, _)| tree).collect();
     }
 
     /// How many tables there are, how many numbers they hold, and how many trees have leaves outside of them.
     pub fn sizes(&self) -> [usize; 3] {
         let entries = self.sums.len() + self.answers.len() + self.shapley.len();
-        [self.tables.len(), entries, self.left.len()]
+        [self.tables.len(), entries, self.trees_left]
     }
 
     /// Adds the table of a group.
@@ -232,9 +230,7 @@ impl Lookup {
                 into[feature as usize] += scale * value;
             }
         }
-        for leaves in &self.left {
-            leaves.add_shapley(row, scale, into);
-        }
+        self.games.add_shapley(row, scale, into);
         self.add_walked(row, &mut answers);
         answers
     }

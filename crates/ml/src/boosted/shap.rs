@@ -2,15 +2,13 @@
 //!
 //! A feature outside the coalition sends a row down both children in proportion to the training rows that went there,
 //! as in Lundberg et al. (2018), "Consistent individualized feature attribution for tree ensembles". A leaf is then a
-//! product game: with k features on its way, z_j the share of rows that pass the tests of feature j, and U those whose
-//! tests the row passes, a coalition S gives value * prod of z_j over j outside S if S lies in U, else 0. With c_s the
-//! coefficients of prod over U of (t + z_j) and w_s = s! (k - s - 1)! / k!, the features outside U share
-//! -value * Z * sum of w_s c_s each, Z being the product of their z, and a feature i of U gets
-//! value * Z * (1 - z_i) * sum of w_s q_s, with q the coefficients after division by (t + z_i). So a leaf costs k^2 and
-//! no subset is ever listed. Deliberately for single trees; sums over trees are the caller's.
+//! product game: with z_j the share of rows that pass the tests of feature j, and U those whose tests the row passes, a
+//! coalition S gives value * prod of z_j over j outside S if S lies in U, else 0. What each feature gets of that is computed
+//! in `quadrature`, so no subset is ever listed. Deliberately for single trees; sums over trees are the caller's.
 
 use std::sync::Arc;
 
+use super::quadrature::{FOUR, MANY, MOST, Nodes, TWO};
 use super::split::BinSet;
 use super::tree::Node;
 
@@ -21,7 +19,7 @@ pub(super) struct Test {
     /// Bins that pass all tests of the feature.
     pub set: BinSet,
     /// Share of training rows that pass them.
-    share: f64,
+    pub share: f64,
 }
 
 /// The leaves of a tree that add anything, each with the features on the way to it.
@@ -40,27 +38,6 @@ struct End {
     value: f64,
     /// Where its tests begin and end.
     tests: [u32; 2],
-}
-
-/// Most features on a way: a tree has at most 64 leaves.
-const DEEPEST: usize = 64;
-
-/// w_s for every k: divisions cost more than all else that a leaf takes.
-static WEIGHTS: [[f64; DEEPEST]; DEEPEST + 1] = weights();
-
-const fn weights() -> [[f64; DEEPEST]; DEEPEST + 1] {
-    let mut weights = [[0.0; DEEPEST]; DEEPEST + 1];
-    let mut k = 1;
-    while k <= DEEPEST {
-        weights[k][0] = 1.0 / k as f64;
-        let mut s = 1;
-        while s < k {
-            weights[k][s] = weights[k][s - 1] * s as f64 / (k - s) as f64;
-            s += 1;
-        }
-        k += 1;
-    }
-    weights
 }
 
 impl Leaves {
@@ -119,14 +96,10 @@ impl Leaves {
     /// Adds the Shapley value of every feature for `row` to `into` (one per feature), each times `scale`.
     ///
     /// They add up to the tree's value for the row minus its mean over the training rows.
+    #[cfg(test)]
     pub fn add_shapley(&self, row: &[u8], scale: f64, into: &mut [f64]) {
         for (_, value, tests) in self.each() {
-            // Most ways are short, and what is made ready for a long one costs more than they do.
-            match tests.len() {
-                0..8 => add_leaf::<8>(tests, value * scale, row, into),
-                8..16 => add_leaf::<16>(tests, value * scale, row, into),
-                _ => add_leaf::<{ DEEPEST + 1 }>(tests, value * scale, row, into),
-            }
+            add_leaf(tests, value * scale, row, into);
         }
     }
 
@@ -151,54 +124,32 @@ impl Leaves {
     }
 }
 
-/// Adds what one leaf adds; `MOST` is more than the tests on its way.
-pub(super) fn add_leaf<const MOST: usize>(
+/// Adds what one leaf adds, which has the features of `tests` on its way.
+pub(super) fn add_leaf(tests: &[Test], value: f64, row: &[u8], into: &mut [f64]) {
+    // Most ways are short, and a long one costs more than they do.
+    match tests.len() {
+        0..=4 => add::<4, 2>(&TWO, tests, value, row, into),
+        5..=8 => add::<8, 4>(&FOUR, tests, value, row, into),
+        _ => add::<MOST, { MOST / 2 }>(&MANY, tests, value, row, into),
+    }
+}
+
+fn add<const K: usize, const N: usize>(
+    nodes: &Nodes<N>,
     tests: &[Test],
     value: f64,
     row: &[u8],
     into: &mut [f64],
 ) {
-    let k = tests.len();
-    if k == 0 || k >= MOST {
-        return;
+    // Features that every row passes change nothing.
+    let (mut shares, mut passed) = ([1.0; K], [1.0; K]);
+    for ((test, share), passed) in tests.iter().zip(&mut shares).zip(&mut passed) {
+        *share = test.share;
+        *passed = f64::from(u8::from(test.set.contains(row[test.feature as usize])));
     }
-    let (mut passed, mut product) = ([false; MOST], value);
-    let mut c = [0.0; MOST];
-    c[0] = 1.0;
-    let mut u = 0;
-    for (test, passed) in tests.iter().zip(&mut passed) {
-        *passed = test.set.contains(row[test.feature as usize]);
-        if *passed {
-            for s in (0..=u).rev() {
-                c[s + 1] += c[s];
-                c[s] *= test.share;
-            }
-            u += 1;
-        } else {
-            product *= test.share;
-        }
-    }
-    if product == 0.0 {
-        return;
-    }
-    let w = &WEIGHTS[k];
-    let outside = if u < k {
-        -product * (0..=u).map(|s| w[s] * c[s]).sum::<f64>()
-    } else {
-        0.0
-    };
-    for (test, &passed) in tests.iter().zip(&passed) {
-        into[test.feature as usize] += if passed {
-            // Dividing from the top only multiplies by shares, so nothing is blown up.
-            let (mut q, mut sum) = (0.0, 0.0);
-            for s in (0..u).rev() {
-                q = c[s + 1] - test.share * q;
-                sum += w[s] * q;
-            }
-            product * (1.0 - test.share) * sum
-        } else {
-            outside
-        };
+    let shapley = nodes.shapley(value, &shares, &passed);
+    for (test, value) in tests.iter().zip(shapley) {
+        into[test.feature as usize] += value;
     }
 }
 

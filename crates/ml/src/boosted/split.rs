@@ -9,7 +9,7 @@ use super::histogram::{Cell, add, minus};
 use super::settings::Settings;
 
 /// A set of bins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct BinSet(pub [u64; 4]);
 
 impl BinSet {

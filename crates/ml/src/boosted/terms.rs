@@ -183,7 +183,7 @@ impl Kind<'_> {
             }
             Self::Grid(grid) => grid.explain(row, into),
             Self::Leaf(leaf) => {
-                add_leaf::<{ MOST_FEATURES + 1 }>(leaf.tests, leaf.value, row, into);
+                add_leaf(leaf.tests, leaf.value, row, into);
                 let passes = |test: &Test| test.set.contains(row[test.feature as usize]);
                 let passed = leaf.tests.iter().all(passes);
                 if passed { leaf.value } else { 0.0 }

@@ -59,11 +59,6 @@ impl Tree {
         &self.leaves
     }
 
-    /// The same alone.
-    pub(super) fn into_leaves(self) -> Leaves {
-        self.leaves
-    }
-
     /// The same without what some of its leaves, which are places among the nodes, add; `None` where nothing is left.
     pub fn without(&self, tabled: &[usize]) -> Option<Self> {
         let leaves = self.leaves.without(tabled);
