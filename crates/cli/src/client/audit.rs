@@ -24,7 +24,7 @@ use crate::{
     files::NewFile,
     output,
     table::{Table, print_facts},
-    text::{count, moment},
+    text::{count, moment, shorten},
 };
 
 /// Commands of `valutai audit`.
@@ -160,6 +160,9 @@ fn time(text: &str) -> Result<prost_types::Timestamp> {
     Ok(platform::wire::timestamp(at))
 }
 
+/// Columns that the id of a user takes in a table.
+const USER_WIDTH: usize = 16;
+
 /// Ids leave no room to keep all of them whole; JSON has them.
 fn table(entries: &[AuditEntry]) -> Table {
     let mut table = Table::new()
@@ -170,13 +173,14 @@ fn table(entries: &[AuditEntry]) -> Table {
         .left("what")
         .left("changed")
         .left("role")
-        .left("user");
+        // Wrapped and not cut: the network is all that is known of who was not signed in.
+        .flexible("user");
     for entry in entries {
         let (role, user) = match (entry.user_id.as_str(), entry.network.as_str()) {
             ("", "") => ("", "the system".to_owned()),
             // What was tried without being signed in, such as a sign-in; the account it was about is the thing.
             ("", network) => ("", format!("not signed in, from {network}")),
-            (user, _) => (role_name(entry.role()), user.to_owned()),
+            (user, _) => (role_name(entry.role()), shorten(user, USER_WIDTH)),
         };
         let outcome = match entry.outcome() {
             Outcome::Refused => format!("refused: {}", entry.problem),
@@ -286,6 +290,28 @@ mod tests {
             "{text}"
         );
         assert!(ends[2].ends_with("u-1"), "{text}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_network_is_told_whole_where_there_is_little_room() -> std::io::Result<()> {
+        let entry = AuditEntry {
+            sequence: 123_456,
+            action: "auth.request_password_reset".to_owned(),
+            entity_id: "0".repeat(36),
+            outcome: Outcome::Refused.into(),
+            problem: "PermissionDenied".to_owned(),
+            network: "2001:db8:1::/48".to_owned(),
+            ..AuditEntry::default()
+        };
+        let mut out = Vec::new();
+        table(&[entry]).print(&mut out)?;
+        let text = String::from_utf8_lossy(&out);
+        assert!(text.contains("2001:db8:1::/48"), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
         Ok(())
     }
 }

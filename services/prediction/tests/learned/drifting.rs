@@ -14,7 +14,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::{
-    quotes::{quotes, sent, snapshot},
+    quotes::{quotes, sent},
     world::{Tenant, tenant},
 };
 
@@ -49,13 +49,7 @@ async fn check(tenant: &Tenant, model: &str) -> TestResult<DriftReport> {
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_is_found_told_flagged_and_ended() -> TestResult {
     let mut tenant = tenant().await?;
-    let dataset = Uuid::now_v7();
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    let model = tenant.trained(dataset).await?.id;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let (client, context) = tenant.prediction();
     let request = GetDriftRequest {
         model_id: model.clone(),
@@ -137,13 +131,7 @@ async fn drift_is_found_told_flagged_and_ended() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn predictions_bring_their_check_and_outcomes_are_held_against_promises() -> TestResult {
     let mut tenant = tenant().await?;
-    let dataset = Uuid::now_v7();
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    let model = tenant.trained(dataset).await?.id;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     ask(&tenant, &model, "D", 200, 40.0).await?;
     let (client, context) = tenant.prediction();
     let request = GetDriftRequest {

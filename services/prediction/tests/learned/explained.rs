@@ -12,18 +12,9 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
-    quotes::{quotes, sent, snapshot},
+    quotes::{quotes, sent},
     world::{Tenant, tenant},
 };
-
-pub async fn trained(tenant: &Tenant, rows: i32) -> TestResult<String> {
-    let dataset = Uuid::now_v7();
-    let snapshot = snapshot(&quotes(rows));
-    let news = tenant.imported(dataset, Uuid::now_v7(), &snapshot).await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    Ok(tenant.trained(dataset).await?.id)
-}
 
 pub fn with(mut quote: QuoteInput, field: &str, value: Value) -> QuoteInput {
     let slot = quote.fields.entry(field.to_owned()).or_default();
@@ -62,7 +53,7 @@ fn probability(log_odds: f64) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prediction_says_what_it_rests_on() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, 400).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let mut quote = sent(&quotes(400)[399]);
     quote.quote_ref = "Q399".to_owned();
     let told = predict(&tenant, &model, quote.clone()).await?;
@@ -144,7 +135,7 @@ async fn a_prediction_says_what_it_rests_on() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn advice_and_prices_follow_the_policy() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, 400).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let dear = quotes(400).into_iter().rev().find(|q| {
         let usual =
             100.0 * 2.0_f64.powi("ABCDEFGH".find(q.customer.unwrap_or("A")).unwrap_or(0) as i32);
@@ -274,7 +265,10 @@ async fn advice_and_prices_follow_the_policy() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn differences_are_split_into_data_time_and_model() -> TestResult {
     let mut tenant = tenant().await?;
-    let (one, other) = (trained(&tenant, 400).await?, trained(&tenant, 300).await?);
+    let (one, other) = (
+        tenant.trained_on(Uuid::now_v7(), 400).await?,
+        tenant.trained_on(Uuid::now_v7(), 300).await?,
+    );
     let quote = sent(&quotes(400)[390]);
     let dearer = with(quote.clone(), "Price", Value::Number(50.0));
     let later = with(dearer.clone(), "Date", Value::Text("2023-01-05".to_owned()));

@@ -11,7 +11,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::{
-    quotes::{quotes, sent, snapshot},
+    quotes::{quotes, sent},
     world::{Tenant, tenant},
 };
 
@@ -98,13 +98,8 @@ async fn count_blocks(tenant: &Tenant) -> TestResult<i64> {
 async fn predictions_are_found_and_kept_as_long_as_is_wanted() -> TestResult {
     let mut tenant = tenant().await?;
     let dataset = Uuid::now_v7();
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
     let models = [
-        tenant.trained(dataset).await?.id,
+        tenant.trained_on(dataset, 400).await?,
         tenant.trained(dataset).await?.id,
     ];
     let quote = |row: usize, name: &str| {
@@ -234,13 +229,7 @@ async fn predictions_are_found_and_kept_as_long_as_is_wanted() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_prediction_changes_is_told_once() -> TestResult {
     let mut tenant = tenant().await?;
-    let dataset = Uuid::now_v7();
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    let model = tenant.trained(dataset).await?.id;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let priced = |name: &str, price: f64| {
         let mut quote = sent(&quotes(400)[200]);
         quote.quote_ref = name.to_owned();
@@ -286,13 +275,7 @@ async fn what_a_prediction_changes_is_told_once() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn details_of_many_transactions_are_read_together() -> TestResult {
     let mut tenant = tenant().await?;
-    let dataset = Uuid::now_v7();
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    let model = tenant.trained(dataset).await?.id;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let mut told = Vec::new();
     for number in 0..40 {
         let mut asked = vec![sent(&quotes(400)[number]), sent(&quotes(400)[number + 40])];

@@ -37,15 +37,6 @@ fn input(quote_ref: &str, outcome: QuoteOutcome) -> OutcomeInput {
     }
 }
 
-async fn trained(tenant: &Tenant, dataset: Uuid) -> TestResult<String> {
-    let news = tenant
-        .imported(dataset, Uuid::now_v7(), &snapshot(&quotes(400)))
-        .await?;
-    tenant.tell(Uuid::now_v7(), &news).await?;
-    tenant.heard().await?;
-    Ok(tenant.trained(dataset).await?.id)
-}
-
 async fn record(tenant: &Tenant, outcome: OutcomeInput) -> TestResult<RecordedOutcome> {
     let (client, context) = tenant.prediction();
     let request = RecordOutcomeRequest {
@@ -70,7 +61,7 @@ async fn known(tenant: &Tenant, quote_ref: &str) -> TestResult<Option<GetOutcome
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_is_joined_once_and_its_corrections_are_history() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, Uuid::now_v7()).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let first = tenant.predict(&model, vec![named(7, "N-1")]).await?;
     let last = tenant.predict(&model, vec![named(8, "N-1")]).await?;
     let (client, context) = tenant.prediction();
@@ -205,7 +196,7 @@ async fn tell(tenant: &Tenant, dataset: Uuid, rows: &[usize], flipped: &[usize])
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_tell_how_predicted_quotes_ended() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, Uuid::now_v7()).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let won_or_lost = |row: usize, flipped: bool| {
         if (quotes(400)[row].outcome == Some(true)) == flipped {
             QuoteOutcome::Lost
@@ -299,7 +290,7 @@ async fn imports_tell_how_predicted_quotes_ended() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_says_what_was_said_and_what_was_won() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, Uuid::now_v7()).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let rows: Vec<usize> = (300..400).collect();
     let asked = rows.iter().map(|row| named(*row, &format!("R{row}")));
     let told = tenant.predict(&model, asked.collect()).await?;

@@ -9,7 +9,6 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::{
-    explained::trained,
     quotes::{quotes, sent},
     world::tenant,
 };
@@ -17,7 +16,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_answers_as_the_service_does() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, 400).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 400).await?;
     let (client, context) = tenant.prediction();
     let request = PrepareExportRequest {
         model_id: model.clone(),

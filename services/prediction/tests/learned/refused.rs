@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
-    explained::{trained, with},
+    explained::with,
     quotes::{quotes, sent},
     world::tenant,
 };
@@ -24,7 +24,7 @@ fn told<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, part: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_refused_with_advice() -> TestResult {
     let mut tenant = tenant().await?;
-    let model = trained(&tenant, 120).await?;
+    let model = tenant.trained_on(Uuid::now_v7(), 120).await?;
     let quote = sent(&quotes(1)[0]);
     let (client, context) = tenant.prediction();
 

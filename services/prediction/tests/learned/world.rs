@@ -24,6 +24,8 @@ use testkit::{TestResult, World, eventually};
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::quotes::{quotes, snapshot};
+
 /// Ingestion to whom every dataset is empty.
 struct EmptyDatasets;
 
@@ -197,6 +199,15 @@ impl Tenant {
         })
         .await?;
         self.model(&id).await
+    }
+
+    /// Tells of a dataset of as many quotes of the sample, and trains a model on it; answers its id.
+    pub async fn trained_on(&self, dataset: Uuid, rows: i32) -> TestResult<String> {
+        let snapshot = snapshot(&quotes(rows));
+        let news = self.imported(dataset, Uuid::now_v7(), &snapshot).await?;
+        self.tell(Uuid::now_v7(), &news).await?;
+        self.heard().await?;
+        Ok(self.trained(dataset).await?.id)
     }
 
     pub async fn predict(
