@@ -167,7 +167,8 @@ const USER_WIDTH: usize = 16;
 fn table(entries: &[AuditEntry]) -> Table {
     let mut table = Table::new()
         .right("no.")
-        .left("time")
+        // As long in every row, and never cut where it stands to the right.
+        .right("time")
         .left("action")
         .left("outcome")
         .left("what")
@@ -294,9 +295,10 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_told_whole_where_there_is_little_room() -> std::io::Result<()> {
+    fn networks_and_times_are_told_whole_where_there_is_little_room() -> std::io::Result<()> {
         let entry = AuditEntry {
             sequence: 123_456,
+            occurred_at: Some(prost_types::Timestamp::default()),
             action: "auth.request_password_reset".to_owned(),
             entity_id: "0".repeat(36),
             outcome: Outcome::Refused.into(),
@@ -308,6 +310,7 @@ mod tests {
         table(&[entry]).print(&mut out)?;
         let text = String::from_utf8_lossy(&out);
         assert!(text.contains("2001:db8:1::/48"), "{text}");
+        assert!(text.contains("1970-01-01 00:00:00Z"), "{text}");
         assert!(
             text.lines().all(|line| line.chars().count() <= 100),
             "{text}"
